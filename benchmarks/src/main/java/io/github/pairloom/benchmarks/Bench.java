@@ -1,0 +1,67 @@
+package io.github.pairloom.benchmarks;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code ./pairloom bench NAME [--json FILE] [--scenes N]}. */
+@Command(
+    name = "pairloom bench",
+    description = "Measures what this project claims.",
+    sortOptions = false,
+    mixinStandardHelpOptions = true)
+public final class Bench implements Callable<Integer> {
+  private static final List<Benchmark> BENCHMARKS =
+      List.of(new ModelBenchmark(), new MaskingBenchmark(), new MethodBenchmark());
+
+  @Parameters(paramLabel = "NAME", arity = "0..1", description = "what to measure; none lists all")
+  private String name;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "write the figures as JSON too")
+  private Path json;
+
+  @Option(
+      names = "--scenes",
+      paramLabel = "N",
+      defaultValue = "300",
+      description = "scenes of the demo set to take (default: ${DEFAULT-VALUE}, all)")
+  private int scenes;
+
+  @Override
+  public Integer call() throws IOException {
+    if (name == null) {
+      BENCHMARKS.forEach(b -> System.out.printf("%-10s %s%n", b.name(), b.summary()));
+      return 0;
+    }
+    Benchmark benchmark =
+        BENCHMARKS.stream()
+            .filter(b -> b.name().equals(name))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new CommandLine.ParameterException(
+                        new CommandLine(this),
+                        "No benchmark is called '%s'. There are: %s"
+                            .formatted(
+                                name,
+                                BENCHMARKS.stream()
+                                    .map(Benchmark::name)
+                                    .collect(Collectors.joining(", ")))));
+    Figures figures = new Figures(name, System.out);
+    benchmark.run(scenes, figures);
+    if (json != null) {
+      figures.writeJson(json);
+    }
+    return 0;
+  }
+
+  public static void main(String... args) {
+    System.exit(new CommandLine(new Bench()).execute(args));
+  }
+}

@@ -1,0 +1,58 @@
+package io.github.pairloom.jobs;
+
+import io.github.pairloom.schemas.Image;
+import io.github.pairloom.udfs.image.BadImageException;
+import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.image.ImageDecoder;
+import io.github.pairloom.udfs.image.ImageDefect;
+import io.github.pairloom.udfs.image.ImageLimits;
+import io.github.pairloom.udfs.image.PixelTensor;
+import io.github.pairloom.udfs.vlm.ImageFeatures;
+import io.github.pairloom.udfs.vlm.VisionLanguageModel;
+import org.apache.spark.sql.Row;
+
+/**
+ * The images of one task's rows, each read and encoded once as long as rows about one image follow
+ * each other. Not thread-safe.
+ */
+public final class ImageSight {
+  /**
+   * An image as the model takes it.
+   *
+   * @param pixels input of the vision encoder
+   * @param features its output
+   */
+  public record Encoded(PixelTensor pixels, ImageFeatures features) {}
+
+  private static final ImageDecoder DECODER = new ImageDecoder(ImageLimits.DEFAULTS);
+
+  private final ImageBytes bytes;
+  private final VisionLanguageModel model;
+  private String imageId;
+  private Encoded encoded;
+
+  public ImageSight(ImageBytes bytes, VisionLanguageModel model) {
+    this.bytes = bytes;
+    this.model = model;
+  }
+
+  /**
+   * Returns the image of {@code row}.
+   *
+   * @param row with the column {@link ModelRows#IMAGE}
+   * @throws BadImageException if it is not there any more, or is no image
+   */
+  public Encoded of(Row row) {
+    Row struct = row.getStruct(row.fieldIndex(ModelRows.IMAGE));
+    if (struct == null) {
+      throw new BadImageException(ImageDefect.MISSING, "The image is not in table images");
+    }
+    Image image = Image.CODEC.fromRow(struct);
+    if (!image.imageId().equals(imageId)) {
+      PixelTensor pixels = model.preprocess(DECODER.decode(bytes.read(image)).image());
+      encoded = new Encoded(pixels, model.encode(pixels));
+      imageId = image.imageId();
+    }
+    return encoded;
+  }
+}

@@ -1,0 +1,26 @@
+package io.github.pairloom.jobs;
+
+import io.github.pairloom.udfs.image.BadImageException;
+
+/**
+ * Reasons why a row that came this far could not be worked on at all. Other reasons say that the
+ * outcome is of no use; these say that something is broken, and the error budget counts them.
+ */
+public final class RowFaults {
+  /** The model threw. */
+  public static final String MODEL_FAILED = "model-failed";
+
+  private static final String IMAGE_PREFIX = "image-";
+
+  private RowFaults() {}
+
+  /** Returns whether {@code reason} is a fault. */
+  public static boolean isFault(String reason) {
+    return reason.equals(MODEL_FAILED) || reason.startsWith(IMAGE_PREFIX);
+  }
+
+  /** Returns the reason for {@code e}. */
+  public static String reasonOf(RuntimeException e) {
+    return e instanceof BadImageException bad ? bad.defect().code() : MODEL_FAILED;
+  }
+}

@@ -1,0 +1,75 @@
+package io.github.pairloom.jobs;
+
+import io.delta.tables.DeltaTable;
+import io.github.pairloom.schemas.RecordCodec;
+import io.github.pairloom.schemas.Table;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+
+/** A folder of Delta tables, one per {@link Table}, created as they are first needed. */
+public final class Warehouse {
+  private final SparkSession spark;
+  private final String root;
+
+  /**
+   * @param root folder or URI of any file system Spark reaches
+   */
+  public Warehouse(SparkSession spark, String root) {
+    this.spark = spark;
+    this.root = root.endsWith("/") ? root.substring(0, root.length() - 1) : root;
+  }
+
+  /** Returns the folder, without a slash at its end. */
+  public String root() {
+    return root;
+  }
+
+  /** Returns the folder of {@code table}. */
+  public String path(Table table) {
+    return root + "/" + table.tableName();
+  }
+
+  /** Returns the rows of {@code table}; the table is created if it is not there. */
+  public Dataset<Row> read(Table table) {
+    spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+    return spark.read().format("delta").load(path(table));
+  }
+
+  /**
+   * Returns the number of the last commit to {@code table}; the table is created if it is not
+   * there.
+   */
+  public long version(Table table) {
+    read(table);
+    return DeltaTable.forPath(spark, path(table)).history(1).select("version").first().getLong(0);
+  }
+
+  /**
+   * Returns the rows of {@code table} as of commit {@code version}. What is committed later is not
+   * seen, however often and late the rows are computed.
+   */
+  public Dataset<Row> readAsOf(Table table, long version) {
+    return spark.read().format("delta").option("versionAsOf", version).load(path(table));
+  }
+
+  /** Adds {@code rows} to {@code table} in one commit. Columns are taken by name. */
+  public void append(Table table, Dataset<Row> rows) {
+    read(table);
+    Column[] columns =
+        Arrays.stream(table.schema().fieldNames()).map(functions::col).toArray(Column[]::new);
+    rows.select(columns).write().format("delta").mode("append").save(path(table));
+  }
+
+  /** Adds {@code records} to {@code table} in one commit; none makes no commit. */
+  public <T extends Record> void append(Table table, RecordCodec<T> codec, List<T> records) {
+    if (!records.isEmpty()) {
+      List<Row> rows = records.stream().map(codec::toRow).toList();
+      append(table, spark.createDataFrame(rows, codec.schema()));
+    }
+  }
+}

@@ -1,0 +1,136 @@
+package io.github.pairloom.jobs.cli;
+
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.TooManyBadRowsException;
+import io.github.pairloom.jobs.recipe.RecipeException;
+import java.util.List;
+import java.util.Optional;
+import org.apache.spark.sql.AnalysisException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The command line: {@code ./pairloom COMMAND}. */
+@Command(
+    name = "pairloom",
+    mixinStandardHelpOptions = true,
+    versionProvider = Versions.class,
+    synopsisSubcommandLabel = "COMMAND",
+    description = "Weaves image/prompt shards into preference tables on Apache Spark.%n",
+    commandListHeading = "%nCommands:%n",
+    footer = {
+      "",
+      "First steps:",
+      "  ./pairloom doctor",
+      "  ./pairloom run conf/recipes/quickstart.yaml",
+      "  ./pairloom show preference_pairs conf/recipes/quickstart.yaml --limit 3",
+      "",
+      "Exit codes: 0 done, 2 wrong usage or recipe, 3 too many bad rows, 1 anything else."
+    })
+public final class Pairloom implements Runnable {
+  static final int FAILED = 1;
+  static final int WRONG_USAGE = 2;
+  static final int TOO_MANY_BAD_ROWS = 3;
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--verbose",
+      scope = ScopeType.INHERIT,
+      description = "Print the stack trace of a failure.")
+  private boolean verbose;
+
+  private Pairloom() {}
+
+  /** Runs one command and ends the process with its exit code. */
+  public static void main(String[] args) {
+    System.exit(execute(Terminal.system(), Steps.all(), args));
+  }
+
+  /** Runs one command and returns its exit code. */
+  static int execute(Terminal terminal, List<Steps.Entry> steps, String... args) {
+    Pairloom pairloom = new Pairloom();
+    CommandLine line = new CommandLine(pairloom);
+    line.addSubcommand("run", new RunCommand(terminal, steps));
+    steps.forEach(step -> line.addSubcommand(step.name(), StepCommand.line(terminal, step)));
+    line.addSubcommand("show", new ShowCommand(terminal))
+        .addSubcommand("doctor", new DoctorCommand(terminal))
+        .addSubcommand("settings", new SettingsCommand(terminal))
+        .addSubcommand("bench", new BenchCommand());
+    line.setOut(terminal.out())
+        .setErr(terminal.err())
+        .setUsageHelpWidth(Math.min(terminal.width(), 100))
+        .setUsageHelpAutoWidth(false)
+        .setColorScheme(
+            CommandLine.Help.defaultColorScheme(
+                terminal.colours() ? CommandLine.Help.Ansi.ON : CommandLine.Help.Ansi.OFF))
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setParameterExceptionHandler((e, ignored) -> wrongUsage(terminal, e))
+        .setExecutionExceptionHandler(
+            (e, command, result) -> failed(terminal, e, pairloom.verbose));
+    try {
+      return line.execute(args);
+    } catch (Error e) {
+      return failed(terminal, e, pairloom.verbose);
+    } finally {
+      terminal.out().flush();
+      terminal.err().flush();
+    }
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "No command given");
+  }
+
+  private static int wrongUsage(Terminal terminal, ParameterException e) {
+    terminal.err().println(e.getMessage() + ".");
+    UnmatchedArgumentException.printSuggestions(e, terminal.err());
+    String command = e.getCommandLine().getCommandSpec().qualifiedName();
+    terminal.err().println("See ./" + command + " --help");
+    return WRONG_USAGE;
+  }
+
+  private static int failed(Terminal terminal, Throwable e, boolean verbose) {
+    Optional<JobException> explained = explanation(e);
+    if (verbose) {
+      e.printStackTrace(terminal.err());
+    }
+    terminal.err().println(explained.map(Throwable::getMessage).orElseGet(() -> rootCause(e)));
+    if (explained.isEmpty() && !verbose) {
+      terminal.err().println("Run it again with --verbose to see where this happened.");
+    }
+    return exitCode(explained.<Throwable>map(x -> x).orElse(e));
+  }
+
+  private static int exitCode(Throwable e) {
+    if (e instanceof RecipeException) {
+      return WRONG_USAGE;
+    }
+    return e instanceof TooManyBadRowsException ? TOO_MANY_BAD_ROWS : FAILED;
+  }
+
+  /** Returns what was said for people to read; Spark wraps what its threads throw. */
+  private static Optional<JobException> explanation(Throwable e) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof JobException explained) {
+        return Optional.of(explained);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private static String rootCause(Throwable e) {
+    Throwable root = e;
+    while (root.getCause() != null && !(root instanceof AnalysisException)) {
+      root = root.getCause();
+    }
+    String message = String.valueOf(root.getMessage()).lines().findFirst().orElse("");
+    return "Failed: " + root.getClass().getSimpleName() + ": " + message;
+  }
+}

@@ -1,0 +1,222 @@
+package io.github.pairloom.jobs.export;
+
+import io.github.pairloom.jobs.recipe.ExportFormat;
+import io.github.pairloom.schemas.ContentId;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/**
+ * {@code README.md} of an export: a Hugging Face dataset card. Its header tells {@code
+ * load_dataset} which files to read and what their columns are; the same table gives the same card.
+ *
+ * @param recipe name of the recipe
+ * @param formats what was written
+ * @param rows rows exported
+ * @param images distinct images among them
+ * @param dropped rows left out because a text holds the image marker
+ * @param origins where the pairs come from
+ * @param data the Parquet and JSON lines files
+ */
+record DatasetCard(
+    String recipe,
+    List<ExportFormat> formats,
+    long rows,
+    long images,
+    long dropped,
+    List<Origin> origins,
+    List<DataFile> data) {
+  static final String FILE = "README.md";
+
+  /**
+   * Pairs made in one way.
+   *
+   * @param parameters every parameter of the strategy, as JSON
+   */
+  record Origin(
+      String strategy,
+      String parameters,
+      String modelId,
+      String modelRevision,
+      String recipeId,
+      long seed,
+      long rows,
+      double meanSimilarity) {}
+
+  String toMarkdown() {
+    return header() + intro() + files() + loading() + making() + LICENCE;
+  }
+
+  private boolean hasTrl() {
+    return formats.contains(ExportFormat.TRL_JSONL);
+  }
+
+  /**
+   * Returns a digest of all rows. {@code load_dataset} caches a local folder by its name and this
+   * header, not by its files: without the digest it would go on giving the rows of an older export,
+   * or of another one of the same name.
+   */
+  private String rowsSha256() {
+    ContentId id = new ContentId();
+    data.forEach(file -> id.add(file.path()).add(file.sha256()));
+    return id.toHex();
+  }
+
+  private String header() {
+    String readable =
+        """
+        configs:
+        - config_name: default
+          description: rows sha256 %s
+          data_files:
+          - split: train
+            path: trl/train-*.jsonl
+        dataset_info:
+          features:
+        """
+                .formatted(rowsSha256())
+            + TrlLines.FEATURES.indent(2);
+    return """
+        ---
+        pretty_name: %s
+        task_categories:
+        - image-text-to-text
+        tags:
+        - preference
+        - dpo
+        - pairloom
+        %s---
+        """
+        .formatted(recipe, hasTrl() ? readable : "");
+  }
+
+  private String intro() {
+    return """
+
+        # %s
+
+        Preference pairs made by Pairloom: %d, over %d distinct images. Each row has an image, a
+        prompt, a better response (`chosen`) and a worse one (`rejected`). It is meant for
+        training vision-language models to prefer what the image shows over what is merely likely.
+        %s"""
+        .formatted(
+            recipe,
+            rows,
+            images,
+            dropped == 0
+                ? ""
+                : """
+
+                Left out: %d, because one of their texts holds `%s`, which trainers take for the
+                place of an image.
+                """
+                    .formatted(dropped, TrlLines.IMAGE_MARKER));
+  }
+
+  private String files() {
+    String parquet =
+        """
+        - `parquet/train-*.parquet`: the table `preference_pairs`, with the spans in which both
+          responses differ and, in `provenance`, how each row was made. It has no image bytes;
+          `image_id` is the SHA-256 of the image file. Read it with pandas, pyarrow, DuckDB or
+          Spark; `load_dataset` has no type for its map columns.
+        """;
+    String trl =
+        """
+        - `trl/train-*.jsonl`: one JSON object per line, as TRL's DPOTrainer reads them.
+        - `trl/images/`: the image files, named by the SHA-256 of their bytes.
+        """;
+    return "\n## Files\n\n"
+        + (formats.contains(ExportFormat.PARQUET) ? parquet : "")
+        + (hasTrl() ? trl : "")
+        + "- `manifest.json`: every file with its size and SHA-256, and the table version it is"
+        + " from.\n\nRows are ordered by `pair_id`.\n";
+  }
+
+  private String loading() {
+    return hasTrl() ? LOADING : "";
+  }
+
+  private String making() {
+    return """
+
+        ## How it was made
+
+        The chosen side is the response that the source gives or that the model wrote with full
+        sight of the image. The rejected side was made by these strategies:
+
+        | strategy | pairs | mean similarity | model | model revision | seed | recipe id |
+        |---|---|---|---|---|---|---|
+        """
+        + origins.stream().map(DatasetCard::tableRow).collect(Collectors.joining())
+        + """
+
+        `bdhs-attention` and `bdhs-noise` are Bias-Driven Hallucination Sampling (arXiv
+        2407.02477): the model writes again while it cannot see the image, or sees noise. The
+        similarity is the cosine of the sentence embeddings of both responses. Parameters:
+
+        """
+        + origins.stream()
+            .map(o -> "- `%s`: `%s`\n".formatted(o.strategy(), o.parameters()))
+            .distinct()
+            .collect(Collectors.joining());
+  }
+
+  private static String tableRow(Origin o) {
+    return String.format(
+        Locale.ROOT,
+        "| %s | %d | %.3f | %s | %s | %d | %s |\n",
+        o.strategy(),
+        o.rows(),
+        o.meanSimilarity(),
+        o.modelId().replace("|", "\\|"),
+        o.modelRevision(),
+        o.seed(),
+        o.recipeId());
+  }
+
+  private static final String LOADING =
+      """
+
+      ## Loading
+
+      Paths in `images` start from the folder `trl`, so the export can be moved and copied, but
+      `datasets` starts them from the folder that Python runs in. Either go there (and name the
+      export by its whole path, `..` is not understood):
+
+      ```python
+      import os
+      from datasets import load_dataset
+
+      export = "/path/to/this/export"
+      os.chdir(f"{export}/trl")
+      pairs = load_dataset(export, split="train")
+      ```
+
+      or, from anywhere, put the folder before them:
+
+      ```python
+      import os
+      from datasets import Image, load_dataset
+
+      trl = "/path/to/this/export/trl"
+      pairs = load_dataset("json", data_files=f"{trl}/train-*.jsonl", split="train")
+      pairs = pairs.map(lambda row: {"images": [os.path.join(trl, p) for p in row["images"]]})
+      pairs = pairs.cast_column("images", [Image()])
+      ```
+
+      Then train with `DPOTrainer` and `DPOConfig(max_length=None)`: cutting a sequence would cut
+      image tokens.
+      """;
+
+  private static final String LICENCE =
+      """
+
+      ## Licence
+
+      Pairloom claims no rights in these rows. Images, prompts and responses of the source stay
+      under the source's licence; what the model wrote is subject to the model's licence. Check
+      both before you share this folder. Rejected responses are wrong on purpose: do not train on
+      them as answers.
+      """;
+}

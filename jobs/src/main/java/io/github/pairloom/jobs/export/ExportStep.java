@@ -1,0 +1,177 @@
+package io.github.pairloom.jobs.export;
+
+import io.delta.tables.DeltaTable;
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.Step;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.ExportFormat;
+import io.github.pairloom.jobs.recipe.ExportSettings;
+import io.github.pairloom.schemas.Table;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+
+/**
+ * Writes {@code preference_pairs} as files that trainers read, with a dataset card and a manifest:
+ *
+ * <pre>
+ * README.md, manifest.json
+ * parquet/train-00000.parquet ...   the table
+ * trl/train-00000.jsonl ...         JSON lines for TRL's DPOTrainer
+ * trl/images/ID.png ...             the images, each once
+ * </pre>
+ *
+ * <p>The same rows stand in every format. A pair with the text {@value TrlLines#IMAGE_MARKER} is in
+ * none, dropped as {@value #MARKER_IN_TEXT}: trainers would take the text for the place of an
+ * image, and changing it would make it another pair.
+ *
+ * <p>An export is made whole and then put in place of the one before; see {@link ExportFolder} for
+ * what that is worth on object stores. It is made anew if the table has had a commit since. The
+ * same table gives the same JSON lines, byte for byte, in the same files.
+ */
+public final class ExportStep implements Step {
+  /** Reason code of a pair with the image marker in a text. */
+  public static final String MARKER_IN_TEXT = "image-marker-in-text";
+
+  // At one to two kilobytes a row, files of 100 to 200 MB: few enough to list, small enough to
+  // read.
+  private static final int ROWS_PER_FILE = 100_000;
+
+  private final int rowsPerFile;
+
+  /** Makes the step. */
+  public ExportStep() {
+    this(ROWS_PER_FILE);
+  }
+
+  ExportStep(int rowsPerFile) {
+    this.rowsPerFile = rowsPerFile;
+  }
+
+  @Override
+  public String name() {
+    return "export";
+  }
+
+  @Override
+  public StepResult run(StepContext context) {
+    ExportSettings settings = context.recipe().export();
+    if (settings.formats().isEmpty()) {
+      return new StepResult(0, 0, Map.of(), Map.of(), 0, Map.of());
+    }
+    String path =
+        settings.path().isEmpty()
+            ? context.warehouse().root() + "/exports/" + context.recipe().name()
+            : settings.path();
+    Configuration hadoop = context.spark().sparkContext().hadoopConfiguration();
+    try (ExportFolder folder = ExportFolder.open(hadoop, path)) {
+      return export(context, folder);
+    } catch (IOException e) {
+      throw new JobException(
+          "Cannot export to " + path + ": " + e + ". Check that the folder can be written.", e);
+    }
+  }
+
+  private StepResult export(StepContext context, ExportFolder folder) throws IOException {
+    Warehouse warehouse = context.warehouse();
+    String recipe = context.recipe().name();
+    List<ExportFormat> formats = context.recipe().export().formats();
+    List<String> formatNames = formats.stream().map(ExportStep::recipeValue).toList();
+    Manifest.TableVersion version = version(context.spark(), warehouse);
+    Optional<Manifest> published =
+        folder.published().filter(m -> m.describes(recipe, formatNames, version));
+    if (published.isPresent()) {
+      return new StepResult(0, 0, Map.of(), Map.of(), published.get().read(), Map.of());
+    }
+    folder.checkReplaceable();
+
+    Dataset<Row> pairs = warehouse.readAsOf(Table.PREFERENCE_PAIRS, version.version());
+    Dataset<Row> exported = pairs.filter(functions.not(TrlLines.holdsMarker()));
+    long read = pairs.count();
+    long rows = exported.count();
+    checkSomethingToExport(warehouse, read, rows);
+    SortedMap<String, Long> dropped = new TreeMap<>();
+    if (rows < read) {
+      dropped.put(MARKER_IN_TEXT, read - rows);
+    }
+
+    ExportWriter writer =
+        new ExportWriter(
+            context.spark(),
+            folder.staged(),
+            exported,
+            Math.toIntExact((rows + rowsPerFile - 1) / rowsPerFile));
+    Manifest.ImageFiles images = null;
+    for (ExportFormat format : formats) {
+      switch (format) {
+        case PARQUET -> writer.writeParquet();
+        case TRL_JSONL -> {
+          Dataset<Row> places = warehouse.read(Table.IMAGES);
+          images = writer.copyImages(places);
+          writer.writeTrl(places);
+        }
+      }
+    }
+    List<DataFile> data = writer.digests();
+    DatasetCard card =
+        new DatasetCard(
+            recipe, formats, rows, writer.countImages(), read - rows, writer.origins(), data);
+    List<DataFile> files = new ArrayList<>(data);
+    files.add(writer.write(DatasetCard.FILE, card.toMarkdown()));
+    Manifest manifest =
+        new Manifest(
+            Manifest.LAYOUT, recipe, formatNames, version, read, rows, dropped, files, images);
+    writer.write(Manifest.FILE, manifest.toJson());
+    folder.publish();
+    return new StepResult(read, rows, dropped, Map.of(), 0, metrics(manifest));
+  }
+
+  private static Manifest.TableVersion version(SparkSession spark, Warehouse warehouse) {
+    long version = warehouse.version(Table.PREFERENCE_PAIRS);
+    DeltaTable table = DeltaTable.forPath(spark, warehouse.path(Table.PREFERENCE_PAIRS));
+    return new Manifest.TableVersion(table.detail().select("id").first().getString(0), version);
+  }
+
+  private static void checkSomethingToExport(Warehouse warehouse, long read, long rows) {
+    if (read == 0) {
+      throw new JobException(
+          "Cannot export pairs: table preference_pairs in "
+              + warehouse.root()
+              + " has no rows. Run the select step first, on the same warehouse.");
+    }
+    if (rows == 0) {
+      throw new JobException(
+          ("Cannot export pairs: all %d rows of table preference_pairs in %s hold the text %s, which"
+                  + " trainers take for the place of an image. Take it out of the source's texts and"
+                  + " ingest them under a new source name.")
+              .formatted(read, warehouse.root(), TrlLines.IMAGE_MARKER));
+    }
+  }
+
+  private static Map<String, Double> metrics(Manifest manifest) {
+    Map<String, Double> metrics = new TreeMap<>();
+    metrics.put("files", (double) manifest.files().size());
+    metrics.put("data-bytes", (double) manifest.files().stream().mapToLong(DataFile::bytes).sum());
+    if (manifest.images() != null) {
+      metrics.put("images", (double) manifest.images().count());
+      metrics.put("image-bytes", (double) manifest.images().bytes());
+    }
+    return metrics;
+  }
+
+  private static String recipeValue(ExportFormat format) {
+    return format.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+}

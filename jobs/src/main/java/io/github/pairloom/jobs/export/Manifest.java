@@ -1,0 +1,82 @@
+package io.github.pairloom.jobs.export;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.IOException;
+import java.util.List;
+import java.util.SortedMap;
+
+/**
+ * {@code manifest.json} of an export: what it was made from, and what it holds.
+ *
+ * @param layout see {@link #LAYOUT}
+ * @param recipe name of the recipe
+ * @param formats recipe values of the formats, in the recipe's order
+ * @param table the version of {@code preference_pairs} it was made from
+ * @param read rows of that table
+ * @param rows rows exported, the same in every format
+ * @param dropped rows left out, by reason
+ * @param files every file but this one and the images
+ * @param images the image files; null where no format has them
+ */
+record Manifest(
+    int layout,
+    String recipe,
+    List<String> formats,
+    TableVersion table,
+    long read,
+    long rows,
+    SortedMap<String, Long> dropped,
+    List<DataFile> files,
+    ImageFiles images) {
+  static final String FILE = "manifest.json";
+
+  /** Number of the layout of exports; raised when what is written for the same table changes. */
+  static final int LAYOUT = 1;
+
+  /**
+   * A version of a Delta table.
+   *
+   * @param id Delta's id of the table: a table made anew in the same place has another
+   * @param version number of its last commit
+   */
+  record TableVersion(String id, long version) {}
+
+  /**
+   * The image files: too many to list at scale, and each is named by the SHA-256 of its bytes.
+   *
+   * @param folder from the export's root
+   * @param count number of files
+   * @param bytes their sizes, summed
+   */
+  record ImageFiles(String folder, long count, long bytes) {}
+
+  private static final ObjectMapper JSON =
+      new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+  /** Returns whether an export with these settings of this table would be the same as this one. */
+  boolean describes(String recipe, List<String> formats, TableVersion table) {
+    return layout == LAYOUT
+        && this.recipe.equals(recipe)
+        && this.formats.equals(formats)
+        && this.table.equals(table);
+  }
+
+  String toJson() {
+    try {
+      return JSON.writeValueAsString(this) + "\n";
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("A manifest can be written as JSON", e);
+    }
+  }
+
+  /**
+   * Returns the manifest in {@code json}.
+   *
+   * @throws IOException if there is none in it
+   */
+  static Manifest fromJson(byte[] json) throws IOException {
+    return JSON.readValue(json, Manifest.class);
+  }
+}

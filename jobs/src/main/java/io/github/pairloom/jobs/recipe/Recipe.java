@@ -1,0 +1,64 @@
+package io.github.pairloom.jobs.recipe;
+
+import static io.github.pairloom.schemas.Check.check;
+
+import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.udfs.Setting;
+import io.github.pairloom.udfs.Settings;
+import io.github.pairloom.udfs.strategy.RejectionStrategy;
+import io.github.pairloom.udfs.vlm.ModelSpec;
+
+/**
+ * A recipe: everything one run of the pipeline depends on.
+ *
+ * @param name name of the recipe, in kebab-case; stands in {@code runs} and in the export's path
+ * @param seed root of all keyed draws
+ * @param source where image/prompt rows come from
+ * @param model the vision-language model
+ * @param reference how missing good responses are written
+ * @param reject how rejected responses are made
+ * @param export what is written for trainers
+ * @param errors how many bad rows are too many
+ */
+public record Recipe(
+    @Setting("Name of the recipe, in kebab-case") String name,
+    @Setting(value = "Root of all keyed draws; any whole number", defaults = "2407") long seed,
+    @Setting("Where image/prompt rows come from") SourceSettings source,
+    @Setting("The vision-language model") ModelSpec model,
+    @Setting("How good responses are written where the source gives none")
+        ReferenceSettings reference,
+    @Setting("How rejected responses are made") RejectSettings reject,
+    @Setting("What is written for trainers") ExportSettings export,
+    @Setting("How many bad rows are too many") ErrorBudget errors) {
+  public Recipe {
+    check(
+        name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),
+        "Invalid name: '%s' (must be kebab-case, such as my-pairs)",
+        name);
+  }
+
+  /** Returns the id of what shapes a response that the model writes. */
+  public String referenceId() {
+    return new ContentId()
+        .add(seed)
+        .add(model.path())
+        .add(model.suffix())
+        .add(model.chatTemplate())
+        .add(Settings.canonical(reference))
+        .toHex();
+  }
+
+  /** Returns the id of what shapes a pair that {@code strategy} makes. */
+  public String pairId(RejectionStrategy strategy) {
+    return new ContentId()
+        .add(referenceId())
+        .add(Settings.canonical(strategy))
+        .add(Settings.canonical(reject.similarity()))
+        .toHex();
+  }
+
+  /** Returns the SHA-256 (hex) of the recipe with all defaults filled in. */
+  public String id() {
+    return ContentId.of(Settings.canonical(this));
+  }
+}

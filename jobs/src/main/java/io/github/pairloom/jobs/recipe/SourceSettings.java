@@ -1,0 +1,66 @@
+package io.github.pairloom.jobs.recipe;
+
+import static io.github.pairloom.schemas.Check.check;
+
+import io.github.pairloom.udfs.Setting;
+import java.io.Serializable;
+
+/**
+ * Where image/prompt rows come from.
+ *
+ * @param name short name that stands in every row
+ * @param format layout of the files
+ * @param path a file, a folder or a glob
+ * @param imageRoot folder that relative image paths start from; empty: the folder of the file
+ * @param imageColumn Parquet column with the image, or JSON key with its path
+ * @param conversationsColumn Parquet column or JSON key with LLaVA conversations
+ * @param promptColumn Parquet column or JSON key with the prompt, where there are no conversations
+ * @param responseColumn Parquet column or JSON key with the response, where there are no
+ *     conversations
+ * @param captionPrompt prompt that a bare caption answers
+ */
+public record SourceSettings(
+    @Setting("Short name of the source, in kebab-case; stands in every row") String name,
+    @Setting(
+            "llava: LLaVA-Instruct JSON or JSONL with an image folder; parquet: Hugging Face Parquet;"
+                + " webdataset: tar shards")
+        SourceFormat format,
+    @Setting(
+            "A file, a folder (its .json, .jsonl, .parquet or .tar files), or a glob; several with"
+                + " commas")
+        String path,
+    @Setting(
+            value = "Folder that relative image paths start from; empty: the folder of the file",
+            defaults = "")
+        String imageRoot,
+    @Setting(
+            value =
+                "Parquet column with the image (struct<bytes, path> or binary), or JSON key with its"
+                    + " path",
+            defaults = "image")
+        String imageColumn,
+    @Setting(
+            value = "Column or key with LLaVA conversations, [{from, value}] or [{role, content}]",
+            defaults = "conversations")
+        String conversationsColumn,
+    @Setting(
+            value = "Column or key with the prompt, where there are no conversations",
+            defaults = "prompt")
+        String promptColumn,
+    @Setting(
+            value = "Column or key with the response, where there are no conversations",
+            defaults = "response")
+        String responseColumn,
+    @Setting(
+            value = "Prompt that a bare caption (key.txt in a tar) answers",
+            defaults = "Describe the image.")
+        String captionPrompt)
+    implements Serializable {
+  public SourceSettings {
+    check(
+        name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),
+        "Invalid name: '%s' (must be kebab-case, such as my-photos)",
+        name);
+    check(path != null && !path.isBlank(), "Invalid path: blank (must name a file or folder)");
+  }
+}

@@ -1,0 +1,95 @@
+package io.github.pairloom.jobs.reject;
+
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat_ws;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.sha2;
+
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelRows;
+import io.github.pairloom.jobs.Step;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.reference.ReferenceStep;
+import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.similarity.SentenceEmbedder;
+import io.github.pairloom.udfs.strategy.RejectionStrategy;
+import io.github.pairloom.udfs.vlm.ModelFiles;
+import io.github.pairloom.udfs.vlm.ModelIdentity;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/**
+ * Step {@code reject}: {@code responses} to {@code pairs}. Every strategy of the recipe makes one
+ * rejected response of every usable reference response.
+ */
+public final class RejectStep implements Step {
+  @Override
+  public String name() {
+    return "reject";
+  }
+
+  @Override
+  public StepResult run(StepContext context) {
+    Recipe recipe = context.recipe();
+    ModelIdentity model = new ModelFiles(recipe.model()).identity();
+    String embedder = embedderRevision(recipe);
+    Dataset<Row> candidates = candidates(context.warehouse(), recipe, model, embedder);
+    return ModelRows.run(
+        context,
+        Table.PAIRS,
+        "pair_id",
+        candidates,
+        RejectRows.of(context.imageBytes(), recipe, model, embedder));
+  }
+
+  private static String embedderRevision(Recipe recipe) {
+    try (SentenceEmbedder embedder =
+        SentenceEmbedder.open(recipe.reject().similarity().model(), recipe.model().threads())) {
+      return embedder.revision();
+    }
+  }
+
+  /**
+   * Returns one row for each pair that this recipe and these models stand for: columns of {@code
+   * samples}, the image, {@code response_id}, {@code chosen}, {@code pair_id} and {@code
+   * strategy_index}.
+   */
+  static Dataset<Row> candidates(
+      Warehouse warehouse, Recipe recipe, ModelIdentity model, String embedder) {
+    Dataset<Row> responses =
+        ReferenceStep.usable(warehouse, recipe, model)
+            .select(col("response_id"), col("sample_id"), col("text").as("chosen"));
+    if (responses.isEmpty()) {
+      throw new JobException(
+          "Nothing to reject: table responses in "
+              + warehouse.root()
+              + " has no usable row for this recipe. Run the steps ingest and reference first");
+    }
+    Dataset<Row> samples =
+        ModelRows.withImages(warehouse, warehouse.read(Table.SAMPLES).join(responses, "sample_id"));
+    List<RejectionStrategy> strategies = recipe.reject().strategies();
+    return IntStream.range(0, strategies.size())
+        .mapToObj(
+            i ->
+                samples
+                    .withColumn("strategy_index", lit(i))
+                    .withColumn(
+                        "pair_id",
+                        sha2(
+                            concat_ws(
+                                " ",
+                                col("response_id"),
+                                lit(recipe.pairId(strategies.get(i))),
+                                lit(model.revision()),
+                                lit(model.promptTemplateSha256()),
+                                lit(embedder)),
+                            256)))
+        .reduce(Dataset::union)
+        .orElseThrow();
+  }
+}

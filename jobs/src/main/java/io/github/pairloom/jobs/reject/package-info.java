@@ -1,0 +1,2 @@
+/** Step {@code reject}: rejected responses for the reference responses. */
+package io.github.pairloom.jobs.reject;

@@ -1,0 +1,467 @@
+package io.github.pairloom.jobs.export;
+
+import static io.github.pairloom.jobs.select.Pairs.id;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.ExportFormat;
+import io.github.pairloom.jobs.recipe.ExportSettings;
+import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Image;
+import io.github.pairloom.schemas.Table;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestExportStep {
+  private static final List<ExportFormat> BOTH =
+      List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL);
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final byte[] OWN_FILE =
+      "\u00FF\u00D8 a photograph".getBytes(StandardCharsets.UTF_8);
+  private static final byte[] IN_TAR = "PNG in a tar".getBytes(StandardCharsets.UTF_8);
+
+  private static SparkSession spark;
+
+  @TempDir Path folder;
+  private Warehouse warehouse;
+  private Path photograph;
+
+  @BeforeAll
+  static void startSpark() {
+    spark = Pairs.startSpark();
+  }
+
+  @AfterAll
+  static void stopSpark() {
+    spark.stop();
+  }
+
+  @BeforeEach
+  void makeImages() throws IOException {
+    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    photograph = Files.write(folder.resolve("a photo.jpg"), OWN_FILE);
+    Path tar = Files.writeString(folder.resolve("shard.tar"), "head" + text(IN_TAR) + "tail");
+    warehouse.append(
+        Table.IMAGES,
+        Image.CODEC,
+        List.of(
+            new Image(
+                ContentId.of(OWN_FILE),
+                photograph.toString(),
+                0,
+                OWN_FILE.length,
+                "jpeg",
+                4,
+                4,
+                "test"),
+            new Image(
+                ContentId.of(IN_TAR),
+                tar.toUri().toString(),
+                4,
+                IN_TAR.length,
+                "png",
+                4,
+                4,
+                "test"),
+            new Image(id("unused"), folder + "/gone.png", 0, 1, "png", 4, 4, "test")));
+  }
+
+  @Test
+  void theExportHoldsTheTableInBothFormatsWithImagesCardAndManifest() throws IOException {
+    CandidatePair a =
+        pair("a", OWN_FILE, "What is \"this\"?\n", "A b\u00E9ach \uD83D\uDE00", "A boat.");
+    CandidatePair b = pair("b", IN_TAR, "Where?", "Here.", "There.");
+    CandidatePair c = pair("c", IN_TAR, "Where?", "Here.", "Nowhere.");
+    CandidatePair marked = pair("d", OWN_FILE, "Where?", "Here.", "An <image> of it.");
+    add(a, b, c, marked);
+
+    StepResult result = export(BOTH);
+
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    assertEquals(4, result.read());
+    assertEquals(3, result.written());
+    assertEquals(Map.of("image-marker-in-text", 1L), result.dropped());
+    assertEquals(2.0, result.metrics().get("images"));
+
+    List<CandidatePair> expected =
+        Stream.of(a, b, c).sorted(Comparator.comparing(CandidatePair::pairId)).toList();
+    assertTrlLines(expected, export);
+    assertParquet(expected, export);
+    assertArrayEquals(
+        OWN_FILE,
+        Files.readAllBytes(export.resolve("trl/images/" + ContentId.of(OWN_FILE) + ".jpg")));
+    assertArrayEquals(
+        IN_TAR, Files.readAllBytes(export.resolve("trl/images/" + ContentId.of(IN_TAR) + ".png")));
+    assertCard(export);
+    assertManifest(export);
+    assertEquals(
+        List.of(
+                "README.md",
+                "manifest.json",
+                "parquet/train-00000.parquet",
+                "trl/images/" + ContentId.of(OWN_FILE) + ".jpg",
+                "trl/images/" + ContentId.of(IN_TAR) + ".png",
+                "trl/train-00000.jsonl")
+            .stream()
+            .sorted()
+            .toList(),
+        List.copyOf(contents(export).keySet()));
+    assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
+  }
+
+  private static void assertTrlLines(List<CandidatePair> expected, Path export) throws IOException {
+    List<String> lines = Files.readAllLines(export.resolve("trl/train-00000.jsonl"));
+    assertEquals(expected.size(), lines.size());
+    for (int i = 0; i < lines.size(); i++) {
+      CandidatePair pair = expected.get(i);
+      JsonNode line = JSON.readTree(lines.get(i));
+      assertEquals(
+          List.of(
+              "images",
+              "prompt",
+              "chosen",
+              "rejected",
+              "pair_id",
+              "strategy",
+              "iteration",
+              "similarity"),
+          names(line));
+      // What TRL's prepare_multimodal_messages asks for: one path for the one image, roles that it
+      // knows, string contents, a user turn for the placeholder, and no marker in any text.
+      assertEquals(1, line.get("images").size());
+      assertTrue(Files.exists(export.resolve("trl").resolve(line.get("images").get(0).asText())));
+      assertTrue(line.get("images").get(0).asText().contains(pair.imageId()));
+      assertEquals(
+          List.of("user: Hi", "assistant: Hello \uD83D\uDE00", "user: " + pair.prompt()),
+          messages(line.get("prompt")));
+      assertEquals(List.of("assistant: " + pair.chosen()), messages(line.get("chosen")));
+      assertEquals(List.of("assistant: " + pair.rejected()), messages(line.get("rejected")));
+      assertEquals(pair.pairId(), line.get("pair_id").asText());
+      assertEquals(pair.strategy(), line.get("strategy").asText());
+      assertEquals(pair.iteration(), line.get("iteration").asInt());
+      assertEquals(pair.similarity(), line.get("similarity").asDouble());
+      assertFalse(lines.get(i).contains("<image>"));
+    }
+  }
+
+  private static void assertParquet(List<CandidatePair> expected, Path export) {
+    List<Row> rows = spark.read().parquet(export.resolve("parquet").toString()).collectAsList();
+    assertEquals(
+        Arrays.asList(Table.PREFERENCE_PAIRS.schema().fieldNames()),
+        Arrays.asList(rows.get(0).schema().fieldNames()));
+    assertEquals(expected, rows.stream().map(Pairs::kept).toList());
+  }
+
+  private static void assertCard(Path export) throws IOException {
+    String card = Files.readString(export.resolve("README.md"));
+    String[] parts = card.split("(?m)^---$", 3);
+    JsonNode header = new ObjectMapper(new YAMLFactory()).readTree(parts[1]);
+    JsonNode data = header.get("configs").get(0).get("data_files").get(0);
+    assertEquals("train", data.get("split").asText());
+    assertEquals("trl/train-*.jsonl", data.get("path").asText());
+    // Every key of a line is a feature: load_dataset casts to exactly these.
+    JsonNode features = header.get("dataset_info").get("features");
+    List<String> featureNames = new ArrayList<>();
+    features.forEach(feature -> featureNames.add(feature.get("name").asText()));
+    String line = Files.readAllLines(export.resolve("trl/train-00000.jsonl")).get(0);
+    assertEquals(names(JSON.readTree(line)), featureNames);
+    assertEquals("image", features.get(0).get("list").asText());
+    assertEquals("content", features.get(1).get("list").get(1).get("name").asText());
+    assertEquals("int32", features.get(6).get("dtype").asText());
+
+    String text = parts[2];
+    assertTrue(
+        text.contains(
+            "# test-pairs\n\nPreference pairs made by Pairloom: 3, over 2 distinct images"),
+        text);
+    assertTrue(text.contains("Left out: 1, because"), text);
+    assertTrue(text.contains("| bdhs-noise | 3 | 0.500 | models/demo | " + id("model")), text);
+    assertTrue(text.contains("| 7 | " + id("recipe") + " |"), text);
+    assertTrue(text.contains("- `bdhs-noise`: `{\"mask-rate\":\"0.99\"}`"), text);
+    assertTrue(text.contains("## Licence"), text);
+  }
+
+  private static String configDescription(Path export) throws IOException {
+    return Files.readAllLines(export.resolve("README.md")).stream()
+        .filter(line -> line.startsWith("  description: rows sha256 "))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private void assertManifest(Path export) throws IOException {
+    JsonNode manifest = JSON.readTree(export.resolve("manifest.json").toFile());
+    assertEquals(4, manifest.get("read").asInt());
+    assertEquals(3, manifest.get("rows").asInt());
+    assertEquals(1, manifest.get("dropped").get("image-marker-in-text").asInt());
+    assertEquals(
+        warehouse.version(Table.PREFERENCE_PAIRS), manifest.get("table").get("version").asLong());
+    assertEquals(2, manifest.get("images").get("count").asInt());
+    assertEquals(OWN_FILE.length + IN_TAR.length, manifest.get("images").get("bytes").asInt());
+    List<String> listed = new ArrayList<>();
+    for (JsonNode file : manifest.get("files")) {
+      byte[] bytes = Files.readAllBytes(export.resolve(file.get("path").asText()));
+      assertEquals(bytes.length, file.get("bytes").asInt());
+      assertEquals(ContentId.of(bytes), file.get("sha256").asText());
+      listed.add(file.get("path").asText());
+    }
+    assertEquals(
+        List.of("parquet/train-00000.parquet", "trl/train-00000.jsonl", "README.md"), listed);
+  }
+
+  @Test
+  void aSecondRunDoesNothingUntilTheTableOrTheSettingsChange() throws IOException {
+    add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
+    export(List.of(ExportFormat.TRL_JSONL));
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    Map<String, String> first = contents(export);
+
+    StepResult again = export(List.of(ExportFormat.TRL_JSONL));
+    assertEquals(new StepResult(0, 0, Map.of(), Map.of(), 1, Map.of()), again);
+    assertEquals(first, contents(export));
+
+    String firstConfig = configDescription(export);
+    add(pair("b", IN_TAR, "Where?", "Here.", "There."));
+    assertEquals(2, export(List.of(ExportFormat.TRL_JSONL)).written());
+    // load_dataset caches a local folder by its card's header: other rows need another header.
+    assertNotEquals(firstConfig, configDescription(export));
+    assertEquals(2, Files.readAllLines(export.resolve("trl/train-00000.jsonl")).size());
+
+    assertEquals(2, export(List.of(ExportFormat.PARQUET)).written());
+    assertEquals(
+        List.of("README.md", "manifest.json", "parquet/train-00000.parquet"),
+        List.copyOf(contents(export).keySet()));
+    assertFalse(Files.readString(export.resolve("README.md")).contains("configs:"));
+    assertTrue(JSON.readTree(export.resolve("manifest.json").toFile()).get("images").isNull());
+  }
+
+  @Test
+  void anExportThatLostAFileIsMadeAnew() throws IOException {
+    add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
+    export(List.of(ExportFormat.TRL_JSONL));
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    Map<String, String> first = contents(export);
+    for (String lost :
+        List.of("trl/train-00000.jsonl", "trl/images/" + ContentId.of(OWN_FILE) + ".jpg")) {
+      Files.delete(export.resolve(lost));
+      assertEquals(1, export(List.of(ExportFormat.TRL_JSONL)).written());
+      assertEquals(first, contents(export));
+    }
+  }
+
+  @Test
+  void theSameRowsGiveTheSameFilesHoweverTheyArePartitioned() throws IOException {
+    List<CandidatePair> pairs =
+        IntStream.range(0, 50)
+            .mapToObj(i -> pair("p" + i, i % 2 == 0 ? OWN_FILE : IN_TAR, "Q" + i, "A", "B" + i))
+            .toList();
+    List<Map<String, String>> exports = new ArrayList<>();
+    for (int partitions : new int[] {1, 7}) {
+      spark.conf().set("spark.sql.shuffle.partitions", partitions);
+      Path export = folder.resolve("export-" + partitions);
+      Warehouse own = new Warehouse(spark, folder.resolve("warehouse-" + partitions).toString());
+      own.append(Table.IMAGES, warehouse.read(Table.IMAGES));
+      for (int part = 0; part < partitions; part++) {
+        int remainder = part;
+        Pairs.addKept(
+            spark,
+            own,
+            IntStream.range(0, 50)
+                .filter(i -> i % partitions == remainder)
+                .mapToObj(pairs::get)
+                .toList());
+      }
+      new ExportStep(20)
+          .run(Pairs.context(spark, own, new ExportSettings(BOTH, export.toString())));
+      Map<String, String> contents = new TreeMap<>(contents(export));
+      contents.keySet().removeIf(name -> name.equals("manifest.json"));
+      exports.add(contents);
+    }
+    spark.conf().set("spark.sql.shuffle.partitions", 3);
+
+    assertEquals(exports.get(0), exports.get(1));
+    List<String> ids = new ArrayList<>();
+    for (int file = 0; file < 3; file++) {
+      Path lines = folder.resolve("export-7/trl/train-0000" + file + ".jsonl");
+      for (String line : Files.readAllLines(lines)) {
+        ids.add(JSON.readTree(line).get("pair_id").asText());
+      }
+    }
+    assertEquals(pairs.stream().map(CandidatePair::pairId).sorted().toList(), ids);
+  }
+
+  @Test
+  void anImageThatIsGoneOrHasChangedLeavesTheOldExportAlone() throws IOException {
+    add(pair("a", IN_TAR, "Where?", "Here.", "There."));
+    export(List.of(ExportFormat.TRL_JSONL));
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    Map<String, String> before = contents(export);
+    add(pair("b", OWN_FILE, "Where?", "Here.", "There."));
+
+    Files.writeString(photograph, "another photograph");
+    assertExportFails(
+        "Cannot export 1 of the images, nothing is written", "a photo.jpg", "changed");
+    Files.delete(photograph);
+    assertExportFails("Cannot export 1 of the images, nothing is written", "a photo.jpg");
+
+    assertEquals(before, contents(export));
+    assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
+  }
+
+  @Test
+  void anImageThatIsInNoTableIsNamed() {
+    add(pair("a", "nowhere".getBytes(StandardCharsets.UTF_8), "Where?", "Here.", "There."));
+    assertExportFails("image " + id("nowhere") + " is not in table images");
+  }
+
+  @Test
+  void aFolderWithOtherFilesIsNotReplaced() throws IOException {
+    add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    Path thesis = export.resolve("trl/images/thesis.tex");
+    Files.createDirectories(thesis.getParent());
+    Files.writeString(thesis, "years of work");
+    assertExportFails("it holds trl/images/thesis.tex, which no export wrote", "set export.path");
+    assertEquals("years of work", Files.readString(thesis));
+    assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
+  }
+
+  @Test
+  void aRunThatDiedWhilePublishingIsUndone() throws IOException {
+    add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
+    export(List.of(ExportFormat.TRL_JSONL));
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    Map<String, String> before = contents(export);
+    // What the disk holds when the driver dies between the two renames.
+    Files.move(export, export.resolveSibling(".test-pairs.retired"));
+    Files.createDirectories(export.resolveSibling(".test-pairs.staging-1/trl"));
+
+    assertEquals(1, export(List.of(ExportFormat.TRL_JSONL)).alreadyDone());
+
+    assertEquals(before, contents(export));
+    assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
+  }
+
+  @Test
+  void nothingToExportSaysWhatToDo() {
+    assertExportFails("table preference_pairs in " + folder, "Run the select step first");
+    add(pair("a", OWN_FILE, "Where is <image>?", "Here.", "There."));
+    assertExportFails("all 1 rows", "hold the text <image>");
+  }
+
+  @Test
+  void noFormatsWriteNothing() {
+    assertEquals(new StepResult(0, 0, Map.of(), Map.of(), 0, Map.of()), export(List.of()));
+    assertFalse(Files.exists(folder.resolve("warehouse/exports")));
+  }
+
+  @Test
+  void markersAreSeenInEveryText() {
+    add(
+        pair("a", OWN_FILE, "Where is <image>?", "Here.", "There."),
+        pair("b", OWN_FILE, "Where?", "<image>", "There."),
+        pair("c", OWN_FILE, "Where?", "Here.", "There.<image>"),
+        Pairs.withContext(pair("d", OWN_FILE, "Where?", "Here.", "There."), "<image>\nLook."),
+        Pairs.withContext(pair("e", OWN_FILE, "Where?", "Here.", "There."), "<images> and image"));
+    StepResult result = export(List.of(ExportFormat.PARQUET));
+    assertEquals(1, result.written());
+    assertEquals(Map.of("image-marker-in-text", 4L), result.dropped());
+    assertNull(result.metrics().get("images"));
+  }
+
+  private void assertExportFails(String... parts) {
+    JobException e = assertThrows(JobException.class, () -> export(BOTH));
+    for (String part : parts) {
+      assertTrue(e.getMessage().contains(part), e.getMessage());
+    }
+  }
+
+  private StepResult export(List<ExportFormat> formats) {
+    return new ExportStep().run(Pairs.context(spark, warehouse, new ExportSettings(formats, "")));
+  }
+
+  private void add(CandidatePair... pairs) {
+    Pairs.addKept(spark, warehouse, List.of(pairs));
+  }
+
+  private static CandidatePair pair(
+      String name, byte[] image, String prompt, String chosen, String rejected) {
+    return Pairs.pair(name, ContentId.of(image), prompt, chosen, rejected, "bdhs-noise", 2);
+  }
+
+  private static List<String> names(JsonNode object) {
+    List<String> names = new ArrayList<>();
+    object.fieldNames().forEachRemaining(names::add);
+    return names;
+  }
+
+  private static List<String> messages(JsonNode array) {
+    List<String> messages = new ArrayList<>();
+    for (JsonNode message : array) {
+      assertEquals(List.of("role", "content"), names(message));
+      assertTrue(message.get("content").isTextual());
+      messages.add(message.get("role").asText() + ": " + message.get("content").asText());
+    }
+    return messages;
+  }
+
+  /** Returns the digest of every file, by its path from {@code root}. */
+  private static Map<String, String> contents(Path root) throws IOException {
+    Map<String, String> contents = new TreeMap<>();
+    try (Stream<Path> files = Files.walk(root)) {
+      files
+          .filter(Files::isRegularFile)
+          .forEach(
+              file -> contents.put(root.relativize(file).toString(), ContentId.of(bytes(file))));
+    }
+    return contents;
+  }
+
+  private static List<String> namesIn(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
+  private static byte[] bytes(Path file) {
+    try {
+      return Files.readAllBytes(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static String text(byte[] bytes) {
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+}

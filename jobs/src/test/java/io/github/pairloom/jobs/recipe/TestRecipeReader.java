@@ -1,0 +1,347 @@
+package io.github.pairloom.jobs.recipe;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.pairloom.udfs.Settings;
+import io.github.pairloom.udfs.similarity.SimilaritySettings;
+import io.github.pairloom.udfs.strategy.Bdhs;
+import io.github.pairloom.udfs.strategy.BdhsAttention;
+import io.github.pairloom.udfs.strategy.BdhsNoise;
+import io.github.pairloom.udfs.vlm.ModelSpec;
+import io.github.pairloom.udfs.vlm.Sampling;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestRecipeReader {
+  private static final String SMALLEST =
+      """
+      name: small
+      source:
+        name: demo
+        format: webdataset
+        path: shards
+      model:
+        path: models/demo
+      """;
+
+  @TempDir Path folder;
+
+  @Test
+  void defaultsFillWhatIsNotGiven() {
+    Bdhs bdhs = new Bdhs(5, 0.97, 0.5, new Sampling(0.7, 1, 256));
+    Recipe expected =
+        new Recipe(
+            "small",
+            2407,
+            new SourceSettings(
+                "demo",
+                SourceFormat.WEBDATASET,
+                "shards",
+                "",
+                "image",
+                "conversations",
+                "prompt",
+                "response",
+                "Describe the image."),
+            new ModelSpec("models/demo", "", "", ModelSpec.Device.CPU, 1),
+            new ReferenceSettings(1, new Sampling(0.2, 0.9, 256)),
+            new RejectSettings(
+                List.of(new BdhsAttention(0.99, bdhs)),
+                new SimilaritySettings("minilm", SimilaritySettings.Scope.RESPONSE)),
+            new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), ""),
+            new ErrorBudget(1000000, 0.5));
+    assertEquals(expected, read(SMALLEST));
+  }
+
+  @Test
+  void everyKeyCanBeSet() {
+    Recipe recipe =
+        read(
+            """
+            name: all-keys
+            seed: -5
+            source:
+              name: photos
+              format: llava
+              path: "a.json,b.json"
+              image-root: photos
+              image-column: picture
+              conversations-column: talk
+              prompt-column: question
+              response-column: 42
+              caption-prompt: "What is this?"
+            model:
+              path: /models/big
+              suffix: _fp16
+              chat-template: template.jinja
+              device: gpu
+              threads: 4
+            reference:
+              n: 2
+              sampling: {temperature: 1, top-p: 0.5, max-new-tokens: 7}
+            reject:
+              strategies:
+                - type: bdhs-attention
+                  mask-rate: 0
+                  bdhs:
+                    iterations: 1
+                    similarity-threshold: 1
+                    yes-no-swap-probability: 0
+                    sampling: {temperature: 0}
+                - type: bdhs-noise
+                  noise-steps: 300
+              similarity:
+                model: models/e5
+                scope: sentence
+            export:
+              formats: []
+              path: out
+            errors:
+              max-rows: 3
+              max-share: 0.25
+            """);
+    Bdhs greedy = new Bdhs(1, 1, 0, new Sampling(0, 1, 256));
+    Bdhs defaults = new Bdhs(5, 0.97, 0.5, new Sampling(0.7, 1, 256));
+    Recipe expected =
+        new Recipe(
+            "all-keys",
+            -5,
+            new SourceSettings(
+                "photos",
+                SourceFormat.LLAVA,
+                "a.json,b.json",
+                "photos",
+                "picture",
+                "talk",
+                "question",
+                "42",
+                "What is this?"),
+            new ModelSpec("/models/big", "_fp16", "template.jinja", ModelSpec.Device.GPU, 4),
+            new ReferenceSettings(2, new Sampling(1, 0.5, 7)),
+            new RejectSettings(
+                List.of(new BdhsAttention(0, greedy), new BdhsNoise(300, defaults)),
+                new SimilaritySettings("models/e5", SimilaritySettings.Scope.SENTENCE)),
+            new ExportSettings(List.of(), "out"),
+            new ErrorBudget(3, 0.25));
+    assertEquals(expected, recipe);
+  }
+
+  @Test
+  void aMapKeepsTheOtherEntriesOfItsDefault() {
+    Recipe recipe = read(SMALLEST + "reference: {sampling: {temperature: 0}}\n");
+    assertEquals(new Sampling(0, 0.9, 256), recipe.reference().sampling());
+  }
+
+  @Test
+  void aKeyWithoutValueTakesTheDefault() {
+    assertEquals(read(SMALLEST), read(SMALLEST + "seed:\nreject:\n  strategies:\n"));
+  }
+
+  @Test
+  void threeMistakesAreToldAtOnce() {
+    List<String> problems =
+        problems(
+            """
+            name: My Pairs
+            source:
+              name: demo
+              format: webdatset
+              path: shards
+            model:
+              path: models/demo
+            reject:
+              strategies:
+                - type: bdhs-attention
+                  mask-rate: 1.5
+            """);
+    assertEquals(
+        List.of(
+            "line 4: source.format: must be one of llava, parquet, webdataset, but is 'webdatset'"
+                + " (did you mean webdataset?)",
+            "line 11: reject.strategies.0.mask-rate: Invalid mask-rate: 1.5 (must be in [0, 1])",
+            "line 1: name: Invalid name: 'My Pairs' (must be kebab-case, such as my-pairs)"),
+        problems);
+    RecipeException e = new RecipeException("x.yaml", problems);
+    assertTrue(e.getMessage().startsWith("Cannot use recipe x.yaml: 3 problems\n  1. line 4: "));
+    assertTrue(e.getMessage().contains("\n  3. line 1: name: "), e.getMessage());
+  }
+
+  @Test
+  void severalMistakesOfOneRecordAreToldAtOnce() {
+    assertEquals(
+        List.of(
+            "line 8: reference.sampling.temperature: Invalid temperature: -1.0 (must be in [0,"
+                + " 100))",
+            "line 8: reference.sampling.top-p: Invalid top-p: 2.0 (must be in (0, 1])",
+            "line 8: reference.n: Invalid n: 0 (must be at least 1)"),
+        problems(SMALLEST + "reference: {n: 0, sampling: {temperature: -1, top-p: 2}}\n"));
+    assertEquals(
+        List.of(
+            "line 3: source.name: Invalid name: 'A' (must be kebab-case, such as my-photos)",
+            "line 5: source.path: Invalid path: blank (must name a file or folder)"),
+        problems(SMALLEST.replace("demo\n  format", "A\n  format").replace("shards", "' '")));
+  }
+
+  @Test
+  void unknownKeysAreToldWithTheOneThatWasMeant() {
+    assertEquals(
+        List.of(
+            "line 10: reject.similarty: unknown key (did you mean similarity?)",
+            "line 11: reject.mask-rate: unknown key (there is reject.strategies.N.mask-rate)",
+            "line 12: reject.pear: unknown key (known here: strategies, similarity)"),
+        problems(SMALLEST + "\nreject:\n  similarty: {}\n  mask-rate: 1\n  pear: 2\n"));
+  }
+
+  @Test
+  void missingSettingsAreToldWithWhatTheyMean() {
+    List<String> problems = problems("");
+    assertEquals(5, problems.size(), problems::toString);
+    assertEquals("name: missing (Name of the recipe, in kebab-case)", problems.get(0));
+    assertTrue(problems.get(4).startsWith("model.path: missing (Folder of the model in"));
+  }
+
+  @Test
+  void wrongTypesAreTold() {
+    assertEquals(
+        List.of(
+            "line 8: seed: must be a whole number, but is '1.5'",
+            "line 9: reject.strategies: must be a list, but is 'bdhs-noise'",
+            "line 10: export.formats.1: must be one of parquet, trl-jsonl, but is a list",
+            "line 11: errors: must be a map of keys, but is a list"),
+        problems(
+            SMALLEST
+                + "seed: 1.5\nreject: {strategies: bdhs-noise}\nexport: {formats: [parquet, []]}\n"
+                + "errors: []\n"));
+    assertEquals(List.of("line 1: must be a map of keys, but is 'hello'"), problems("hello"));
+  }
+
+  @Test
+  void anUnknownAlternativeIsToldWithTheKnownOnes() {
+    assertEquals(
+        List.of(
+            "line 8: reject.strategies.0.type: must be one of bdhs-attention, bdhs-noise, but is"
+                + " 'bdhs-attenton' (did you mean bdhs-attention?)",
+            "line 8: reject.strategies.1.type: missing (one of bdhs-attention, bdhs-noise)",
+            "line 8: reject.strategies.2.mask-rate: unknown key (there is"
+                + " reject.strategies.N.mask-rate)"),
+        problems(
+            SMALLEST
+                + "reject: {strategies: [{type: bdhs-attenton}, {}, {type: bdhs-noise,"
+                + " mask-rate: 1}]}\n"));
+  }
+
+  @Test
+  void whatIsNotOneYamlDocumentIsTold() {
+    assertTrue(problems("a: [1").get(0).startsWith("line 1: this is not YAML: "));
+    assertEquals(
+        List.of("line 8: key 'name' stands twice (first at line 1)"),
+        problems(SMALLEST + "name: again\n"));
+    assertEquals(
+        List.of("line 9: a second YAML document (there must be one alone)"),
+        problems(SMALLEST + "---\nname: again\n"));
+    assertEquals(
+        List.of("line 8: YAML aliases are not supported (write the value out)"),
+        problems(SMALLEST.replace("small", "&n small") + "seed: *n\n"));
+  }
+
+  @Test
+  void overridesGoBeforeTheFile() {
+    Recipe recipe =
+        read(
+            SMALLEST,
+            "seed=7",
+            "source.path=../a b.json",
+            "reject.strategies.0.mask-rate=0.5",
+            "reject.strategies.0.bdhs.sampling.temperature=0",
+            "reject.strategies.1={type: bdhs-noise}",
+            "export.formats=[parquet]",
+            "reference.sampling.max-new-tokens=9");
+    assertEquals(7, recipe.seed());
+    assertEquals("../a b.json", recipe.source().path());
+    assertEquals(
+        List.of(
+            new BdhsAttention(0.5, new Bdhs(5, 0.97, 0.5, new Sampling(0, 1, 256))),
+            new BdhsNoise(500, new Bdhs(5, 0.97, 0.5, new Sampling(0.7, 1, 256)))),
+        recipe.reject().strategies());
+    assertEquals(List.of(ExportFormat.PARQUET), recipe.export().formats());
+    assertEquals(new Sampling(0.2, 0.9, 9), recipe.reference().sampling());
+  }
+
+  @Test
+  void wrongOverridesAreToldWithTheRest() {
+    assertEquals(
+        List.of(
+            "--set seed: must be path=value, such as source.path=my.json",
+            "--set name.first: 'first' cannot be set inside of 'small'",
+            "--set reject.strategies.3.type: no entry '3' (the list has 1, from 0)",
+            "--set sead: sead: unknown key (did you mean seed?)",
+            "--set model.threads: model.threads: Invalid threads: 0 (must be at least 1)"),
+        problems(
+            SMALLEST,
+            "seed",
+            "name.first=x",
+            "reject.strategies.3.type=bdhs-noise",
+            "sead=1",
+            "model.threads=0"));
+  }
+
+  @Test
+  void aMissingFileIsTold() {
+    RecipeException e =
+        assertThrows(
+            RecipeException.class, () -> RecipeReader.read(folder.resolve("none.yaml"), List.of()));
+    assertTrue(e.getMessage().contains("there is no such file"), e.getMessage());
+  }
+
+  @Test
+  void theIdCoversEverySettingWhetherGivenOrNot() {
+    assertEquals(read(SMALLEST).id(), read(SMALLEST + "seed: 2407\n").id());
+    assertNotEquals(read(SMALLEST).id(), read(SMALLEST + "seed: 1\n").id());
+    assertEquals(64, read(SMALLEST).id().length());
+  }
+
+  @Test
+  void theCanonicalFormIsARecipeItself() {
+    Recipe recipe = read(SMALLEST);
+    assertEquals(recipe, read(Settings.canonical(recipe)));
+  }
+
+  @Test
+  void theReferenceTellsDefaultsWhereTheyApply() {
+    List<SettingsReference> all = SettingsReference.all();
+    assertEquals("0.2", defaultOf(all, "reference.sampling.temperature"));
+    assertEquals("0.7", defaultOf(all, "reject.strategies.N.bdhs.sampling.temperature"));
+    assertEquals("[{type: bdhs-attention}]", defaultOf(all, "reject.strategies"));
+    assertTrue(
+        all.stream()
+            .anyMatch(s -> s.key().equals("noise-steps") && s.entryType().equals("bdhs-noise")));
+  }
+
+  private static String defaultOf(List<SettingsReference> all, String path) {
+    return all.stream()
+        .filter(s -> s.path().equals(path))
+        .findFirst()
+        .flatMap(SettingsReference::defaults)
+        .orElseThrow();
+  }
+
+  private List<String> problems(String yaml, String... overrides) {
+    return assertThrows(RecipeException.class, () -> read(yaml, overrides)).problems();
+  }
+
+  private Recipe read(String yaml, String... overrides) {
+    try {
+      Path file = Files.writeString(folder.resolve("recipe.yaml"), yaml);
+      return RecipeReader.read(file, List.of(overrides));
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,166 @@
+package io.github.pairloom.jobs.select;
+
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.ErrorBudget;
+import io.github.pairloom.jobs.recipe.ExportSettings;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Provenance;
+import io.github.pairloom.schemas.Span;
+import io.github.pairloom.schemas.Table;
+import io.github.pairloom.schemas.Transform;
+import io.github.pairloom.schemas.Turn;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+
+/** Candidate pairs for tests, and a session to keep them in. */
+public final class Pairs {
+  private Pairs() {}
+
+  /** Starts Spark with Delta on two threads. */
+  public static SparkSession startSpark() {
+    SparkSession spark =
+        SparkSession.builder()
+            .master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", "3")
+            // Tables are tiny: compiling code for each query would take longer than running it.
+            .config("spark.sql.codegen.wholeStage", "false")
+            .config("spark.databricks.delta.snapshotPartitions", "1")
+            .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+            .config(
+                "spark.sql.catalog.spark_catalog",
+                "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+            .getOrCreate();
+    spark.sparkContext().setLogLevel("ERROR");
+    return spark;
+  }
+
+  /** Returns a context with a recipe that says no more than what is exported. */
+  public static StepContext context(
+      SparkSession spark, Warehouse warehouse, ExportSettings export) {
+    Recipe recipe =
+        new Recipe("test-pairs", 7, null, null, null, null, export, new ErrorBudget(0, 0));
+    return new StepContext(spark, warehouse, recipe);
+  }
+
+  /** Returns the id of whatever {@code name} names. */
+  public static String id(String name) {
+    return ContentId.of(name);
+  }
+
+  /** Returns a pair made by {@code strategy} in {@code iteration}. */
+  public static CandidatePair pair(String name, String rejected, String strategy, int iteration) {
+    return pair(name, id("image"), "Where?", "A beach.", rejected, strategy, iteration);
+  }
+
+  /** Returns a pair with these texts. */
+  public static CandidatePair pair(
+      String name,
+      String imageId,
+      String prompt,
+      String chosen,
+      String rejected,
+      String strategy,
+      int iteration) {
+    return new CandidatePair(
+        id(name),
+        id("sample"),
+        imageId,
+        id("response"),
+        List.of(new Turn(Turn.USER, "Hi"), new Turn(Turn.ASSISTANT, "Hello \uD83D\uDE00")),
+        prompt,
+        chosen,
+        rejected,
+        strategy,
+        iteration,
+        0.5,
+        List.of(new Span(0, 1, 0, 2)),
+        null,
+        null,
+        provenance());
+  }
+
+  /** Returns {@code pair} after one user turn with {@code content} and an answer. */
+  public static CandidatePair withContext(CandidatePair pair, String content) {
+    return new CandidatePair(
+        pair.pairId(),
+        pair.sampleId(),
+        pair.imageId(),
+        pair.responseId(),
+        List.of(new Turn(Turn.USER, content), new Turn(Turn.ASSISTANT, "Yes.")),
+        pair.prompt(),
+        pair.chosen(),
+        pair.rejected(),
+        pair.strategy(),
+        pair.iteration(),
+        pair.similarity(),
+        pair.spans(),
+        pair.dropReason(),
+        pair.dropDetail(),
+        pair.provenance());
+  }
+
+  /** Returns a pair for which the strategy made no rejected side. */
+  public static CandidatePair dropped(String name, String reason) {
+    return new CandidatePair(
+        id(name),
+        id("sample"),
+        id("image"),
+        id("response"),
+        List.of(),
+        "Where?",
+        "A beach.",
+        null,
+        "bdhs-attention",
+        null,
+        null,
+        List.of(),
+        reason,
+        null,
+        provenance());
+  }
+
+  private static Provenance provenance() {
+    return new Provenance(
+        id("recipe"),
+        7,
+        Map.of("mask-rate", "0.99"),
+        "models/demo",
+        id("model"),
+        id("template"),
+        Map.of("temperature", "0.7"),
+        new Transform("attention-mask", Map.of("rate", "0.99"), id("pixels"), List.of(3, 9)),
+        null,
+        null,
+        Map.of("pairloom", "0.1"));
+  }
+
+  /** Adds {@code pairs} to table pairs. */
+  public static void add(Warehouse warehouse, CandidatePair... pairs) {
+    warehouse.append(Table.PAIRS, CandidatePair.CODEC, List.of(pairs));
+  }
+
+  /** Adds {@code pairs} to table preference_pairs as they are. */
+  public static void addKept(SparkSession spark, Warehouse warehouse, List<CandidatePair> pairs) {
+    List<Row> rows = pairs.stream().map(CandidatePair.CODEC::toRow).toList();
+    warehouse.append(
+        Table.PREFERENCE_PAIRS, spark.createDataFrame(rows, CandidatePair.CODEC.schema()));
+  }
+
+  /** Returns the row of preference_pairs as the pair it was made from. */
+  public static CandidatePair kept(Row row) {
+    List<String> columns = List.of(row.schema().fieldNames());
+    Object[] values =
+        Arrays.stream(CandidatePair.CODEC.schema().fieldNames())
+            .map(name -> columns.contains(name) ? row.getAs(name) : null)
+            .toArray();
+    return CandidatePair.CODEC.fromRow(RowFactory.create(values));
+  }
+}

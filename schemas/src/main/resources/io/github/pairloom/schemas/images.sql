@@ -1,0 +1,17 @@
+-- One row per distinct image of the sources, by the bytes of its file. The bytes stay where they are.
+CREATE TABLE IF NOT EXISTS {table} (
+  image_id STRING NOT NULL COMMENT 'SHA-256 of the image file\'s bytes, 64 hex digits; the key',
+  uri STRING NOT NULL COMMENT 'File that holds the bytes: the image itself, or the tar it lies in',
+  byte_offset BIGINT NOT NULL COMMENT 'Where the bytes start in the file, in bytes; 0 for a file of its own',
+  byte_length BIGINT NOT NULL COMMENT 'Number of bytes',
+  format STRING NOT NULL COMMENT 'Format by its magic bytes: jpeg, png, gif, bmp or webp',
+  width INT NOT NULL COMMENT 'Width in pixels, after the EXIF rotation',
+  height INT NOT NULL COMMENT 'Height in pixels, after the EXIF rotation',
+  source STRING NOT NULL COMMENT 'Name of the source (recipe key source.name) that brought it first'
+) USING delta
+COMMENT 'Distinct images by content; bytes are read where they are used, never shuffled'
+TBLPROPERTIES (
+  'delta.constraints.image_id_is_sha256' = 'image_id RLIKE "^[0-9a-f]{64}$"',
+  'delta.constraints.bytes_lie_in_a_file' = 'byte_offset >= 0 AND byte_length > 0',
+  'delta.constraints.has_pixels' = 'width > 0 AND height > 0'
+)

@@ -1,0 +1,40 @@
+-- Candidate pairs: one row for every reference response and strategy, the failed ones included.
+CREATE TABLE IF NOT EXISTS {table} (
+  pair_id STRING NOT NULL COMMENT 'SHA-256 over response, strategy, its settings, model and seed, 64 hex digits; the key',
+  sample_id STRING NOT NULL COMMENT 'Key into samples',
+  image_id STRING NOT NULL COMMENT 'Key into images',
+  response_id STRING NOT NULL COMMENT 'Key into responses: the reference that is the chosen side',
+  context ARRAY<STRUCT<role: STRING, content: STRING>> NOT NULL COMMENT 'Turns before the prompt, oldest first',
+  prompt STRING NOT NULL COMMENT 'The user turn that both sides answer, image marker removed',
+  chosen STRING NOT NULL COMMENT 'The better response',
+  rejected STRING COMMENT 'The worse response; NULL where the strategy made none',
+  strategy STRING NOT NULL COMMENT 'How the rejected side was made, such as bdhs-attention',
+  iteration INT COMMENT 'Iteration whose output was kept, from 1; NULL where the strategy made none',
+  similarity DOUBLE COMMENT 'Cosine of the sentence embeddings of chosen and rejected, -1 to 1, in the recipe\'s scope; NULL where rejected is',
+  spans ARRAY<STRUCT<chosen_start: INT, chosen_end: INT, rejected_start: INT, rejected_end: INT>> NOT NULL COMMENT 'Where chosen and rejected differ: half-open ranges of UTF-16 code units, in order; an insertion has an empty range on one side',
+  drop_reason STRING COMMENT 'Why the pair may not be used: a reason code; NULL where it may',
+  drop_detail STRING COMMENT 'What was found, where drop_reason alone does not say; cut to 500 characters, control characters escaped',
+  provenance STRUCT<
+    recipe_id: STRING COMMENT 'SHA-256 of the recipe\'s settings that shape this row',
+    seed: BIGINT COMMENT 'Root of all keyed draws',
+    strategy_parameters: MAP<STRING, STRING> COMMENT 'Every parameter of the strategy, by its recipe key',
+    model_id: STRING COMMENT 'Model folder or endpoint as the recipe names it',
+    model_revision: STRING COMMENT 'SHA-256 over the model\'s files',
+    prompt_template_sha256: STRING COMMENT 'SHA-256 of the chat template\'s text',
+    sampling: MAP<STRING, STRING> COMMENT 'temperature, top-p, max-new-tokens, by recipe key',
+    transform: STRUCT<
+      name: STRING COMMENT 'What was done to the model\'s view of the image: none, attention-mask or diffusion-noise',
+      parameters: MAP<STRING, STRING> COMMENT 'Parameters of the transform actually applied',
+      pixels_sha256: STRING COMMENT 'SHA-256 of the float32 pixel tensor the vision encoder was given',
+      visible_tokens: ARRAY<INT> COMMENT 'Image tokens that could be attended to, from 0; NULL: all of them'> COMMENT 'What was done to the image before the model saw it',
+    embedder_id: STRING COMMENT 'Sentence embedding model; NULL where none was used',
+    embedder_revision: STRING COMMENT 'SHA-256 over the embedding model\'s files; NULL where none was used',
+    engine: MAP<STRING, STRING> COMMENT 'Versions of pairloom, djl and onnxruntime'> NOT NULL COMMENT 'How the rejected side was made; a row can be made again from this'
+) USING delta
+COMMENT 'Candidate pairs with every verdict on them; a dropped row is a labelled row'
+TBLPROPERTIES (
+  'delta.constraints.ids_are_sha256' = 'pair_id RLIKE "^[0-9a-f]{64}$" AND sample_id RLIKE "^[0-9a-f]{64}$" AND image_id RLIKE "^[0-9a-f]{64}$" AND response_id RLIKE "^[0-9a-f]{64}$"',
+  'delta.constraints.usable_or_dropped' = 'drop_reason IS NOT NULL OR (rejected IS NOT NULL AND rejected <> chosen AND iteration IS NOT NULL AND similarity IS NOT NULL)',
+  'delta.constraints.iteration_counts_from_one' = 'iteration IS NULL OR iteration >= 1',
+  'delta.constraints.similarity_is_a_cosine' = 'similarity IS NULL OR (similarity >= -1.0001 AND similarity <= 1.0001)'
+)

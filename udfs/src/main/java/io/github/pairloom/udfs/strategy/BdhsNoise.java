@@ -1,0 +1,49 @@
+package io.github.pairloom.udfs.strategy;
+
+import static io.github.pairloom.schemas.Check.check;
+
+import io.github.pairloom.udfs.Setting;
+import io.github.pairloom.udfs.SettingType;
+import io.github.pairloom.udfs.similarity.Similarity;
+import io.github.pairloom.udfs.vlm.Sampling;
+import io.github.pairloom.udfs.vlm.VisionLanguageModel;
+import java.util.Map;
+
+/**
+ * BDHS by noise: the model sees the image after diffusion noise.
+ *
+ * @param noiseSteps N: steps of forward diffusion
+ * @param bdhs what both variants share
+ */
+@SettingType("bdhs-noise")
+public record BdhsNoise(
+    @Setting(
+            value = "Steps of forward diffusion on the normalised image (N), 1 to 1000",
+            defaults = "500")
+        int noiseSteps,
+    @Setting("What both BDHS variants share") Bdhs bdhs)
+    implements RejectionStrategy {
+  public BdhsNoise {
+    check(
+        noiseSteps >= 1 && noiseSteps <= 1000,
+        "Invalid noise-steps: %s (must be 1 to 1000)",
+        noiseSteps);
+  }
+
+  @Override
+  public Map<String, String> parameters() {
+    Map<String, String> parameters = bdhs.parameters();
+    parameters.put("noise-steps", Integer.toString(noiseSteps));
+    return parameters;
+  }
+
+  @Override
+  public Sampling sampling() {
+    return bdhs.sampling();
+  }
+
+  @Override
+  public Rejection reject(RejectionInput input, VisionLanguageModel model, Similarity similarity) {
+    return BdhsSampler.of(this, model, similarity).sample(input);
+  }
+}

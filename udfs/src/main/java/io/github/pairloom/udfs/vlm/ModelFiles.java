@@ -1,0 +1,170 @@
+package io.github.pairloom.udfs.vlm;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.pairloom.udfs.ModelException;
+import io.github.pairloom.udfs.text.ChatTemplate;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+
+/** The files of a model folder in the Hugging Face ONNX layout. */
+public final class ModelFiles {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final ModelSpec spec;
+  private final Path folder;
+
+  public ModelFiles(ModelSpec spec) {
+    this.spec = spec;
+    this.folder = Path.of(spec.path());
+  }
+
+  /** Returns the folder. */
+  public Path folder() {
+    return folder;
+  }
+
+  /** Returns the graph that turns pixels into image features. */
+  public Path visionEncoder() {
+    return graph("vision_encoder");
+  }
+
+  /** Returns the graph that turns token ids into embeddings. */
+  public Path embedTokens() {
+    return graph("embed_tokens");
+  }
+
+  /** Returns the graph of the language model. */
+  public Path decoder() {
+    return graph("decoder_model_merged");
+  }
+
+  /** Returns the files that must be there and are not. */
+  public List<Path> missing() {
+    return Stream.of(
+            visionEncoder(),
+            embedTokens(),
+            decoder(),
+            file("config.json"),
+            file("preprocessor_config.json"),
+            file("tokenizer.json"))
+        .filter(path -> !Files.isRegularFile(path))
+        .toList();
+  }
+
+  /**
+   * Returns the SHA-256 over the names and bytes of everything that decides what the model writes:
+   * graphs, external weights, tokenizer, configurations.
+   *
+   * @throws ModelException if files are missing
+   */
+  public ModelIdentity identity() {
+    requireComplete();
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      byte[] buffer = new byte[1 << 20];
+      for (Path file : files()) {
+        digest.update(folder.relativize(file).toString().getBytes(StandardCharsets.UTF_8));
+        digest.update((byte) 0);
+        try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+          while (in.read(buffer) >= 0) {
+            // The stream feeds the digest.
+          }
+        }
+      }
+      return new ModelIdentity(
+          spec.path(), HexFormat.of().formatHex(digest.digest()), chatTemplate().sha256());
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot read model folder " + folder, e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every Java platform has SHA-256", e);
+    }
+  }
+
+  /** Fails if files are missing, naming them. */
+  void requireComplete() {
+    List<Path> missing = missing();
+    if (!missing.isEmpty()) {
+      throw new ModelException(
+          "Cannot load model "
+              + spec.path()
+              + ": missing "
+              + missing.stream().map(path -> folder.relativize(path).toString()).toList()
+              + ". Set model.path to a folder in the Hugging Face ONNX layout, and model.suffix if"
+              + " its graphs have one");
+    }
+  }
+
+  ChatTemplate chatTemplate() throws IOException {
+    return spec.chatTemplate().isEmpty()
+        ? ChatTemplate.load(folder)
+        : ChatTemplate.of(spec.chatTemplate(), folder);
+  }
+
+  /** Returns a JSON file of the folder; an empty object if it is not there. */
+  JsonNode json(String name) throws IOException {
+    Path path = file(name);
+    return Files.exists(path) ? JSON.readTree(path.toFile()) : JSON.createObjectNode();
+  }
+
+  /** Returns the ids that end a response: all that the model's files name. */
+  Set<Integer> endTokens() throws IOException {
+    Set<Integer> ends = new TreeSet<>();
+    addIds(ends, json("generation_config.json").path("eos_token_id"));
+    addIds(ends, json("config.json").path("eos_token_id"));
+    addIds(ends, json("config.json").path("text_config").path("eos_token_id"));
+    return ends;
+  }
+
+  private static void addIds(Set<Integer> ids, JsonNode node) {
+    if (node.isInt()) {
+      ids.add(node.intValue());
+    }
+    node.forEach(element -> ids.add(element.intValue()));
+  }
+
+  /** Returns the spelling of the token that stands for an image. */
+  String imageToken() throws IOException {
+    return json("processor_config.json").path("image_token").asText("<image>");
+  }
+
+  private List<Path> files() throws IOException {
+    List<Path> files = new ArrayList<>();
+    for (Path graph : List.of(visionEncoder(), embedTokens(), decoder())) {
+      String name = graph.getFileName().toString();
+      try (Stream<Path> siblings = Files.list(graph.getParent())) {
+        siblings
+            .filter(path -> path.getFileName().toString().startsWith(name))
+            .sorted()
+            .forEach(files::add);
+      }
+    }
+    try (Stream<Path> top = Files.list(folder)) {
+      top.filter(path -> path.toString().endsWith(".json") || path.toString().endsWith(".jinja"))
+          .sorted()
+          .forEach(files::add);
+    }
+    return files;
+  }
+
+  private Path graph(String name) {
+    return file("onnx/" + name + spec.suffix() + ".onnx");
+  }
+
+  private Path file(String name) {
+    return folder.resolve(name);
+  }
+}

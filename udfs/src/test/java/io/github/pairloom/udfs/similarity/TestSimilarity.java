@@ -1,0 +1,90 @@
+package io.github.pairloom.udfs.similarity;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.pairloom.udfs.ModelException;
+import io.github.pairloom.udfs.similarity.SimilaritySettings.Scope;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestSimilarity {
+  private static final String LONG =
+      "This is a picture of a beach. There is a big white boat on the left.";
+
+  @Test
+  void equalTextsAreExactlyAsSimilarAsCanBe() {
+    try (Similarity similarity = open(Scope.RESPONSE)) {
+      assertEquals(1, similarity.of(LONG, LONG));
+    }
+  }
+
+  @Test
+  void aChangeWeighsLessInALongResponseThanInItsSentence() {
+    String changed = LONG.replace("white", "green");
+    try (Similarity response = open(Scope.RESPONSE);
+        Similarity sentence = open(Scope.SENTENCE)) {
+      double whole = response.of(LONG, changed);
+      double worst = sentence.of(LONG, changed);
+      assertTrue(worst < whole, worst + " against " + whole);
+      assertTrue(whole < 1);
+    }
+  }
+
+  @Test
+  void unrelatedTextsAreFarApart() {
+    try (Similarity similarity = open(Scope.RESPONSE)) {
+      double cosine = similarity.of(LONG, "The stock market closed lower on Friday.");
+      assertTrue(cosine < 0.4, "cosine " + cosine);
+    }
+  }
+
+  @Test
+  void aSentenceTooManyCountsInTheSentenceScope() {
+    try (Similarity similarity = open(Scope.SENTENCE)) {
+      double cosine = similarity.of(LONG, LONG + " The stock market closed lower on Friday.");
+      assertTrue(cosine < 0.5, "cosine " + cosine);
+    }
+  }
+
+  @Test
+  void anEmbeddingDoesNotDependOnWhatWasEmbeddedBefore() {
+    try (SentenceEmbedder one = SentenceEmbedder.open(SimilaritySettings.MINILM, 1);
+        SentenceEmbedder other = SentenceEmbedder.open(SimilaritySettings.MINILM, 1)) {
+      float[] expected = one.embed(LONG);
+      other.embed("Something else entirely, and much longer than the text that follows it.");
+      assertArrayEquals(expected, other.embed(LONG));
+      assertEquals(384, expected.length);
+    }
+  }
+
+  @Test
+  void nothingOfALongTextIsLeftOut() {
+    try (SentenceEmbedder embedder = SentenceEmbedder.open(SimilaritySettings.MINILM, 1)) {
+      String text = "There is a boat on the beach. ".repeat(100);
+      float[] plain = embedder.embed(text);
+      float[] marked = embedder.embed(text + "The stock market closed lower on Friday.");
+      double dot = 0;
+      for (int i = 0; i < plain.length; i++) {
+        dot += plain[i] * marked[i];
+      }
+      assertTrue(dot < 0.99999, "cosine " + dot);
+    }
+  }
+
+  @Test
+  void aFolderWithoutAModelIsRefused(@TempDir Path empty) {
+    ModelException e =
+        assertThrows(ModelException.class, () -> SentenceEmbedder.open(empty.toString(), 1));
+    assertTrue(e.getMessage().contains("model.onnx"), e.getMessage());
+  }
+
+  private static Similarity open(Scope scope) {
+    return new Similarity(
+        new SimilaritySettings(SimilaritySettings.MINILM, scope),
+        SentenceEmbedder.open(SimilaritySettings.MINILM, 1));
+  }
+}

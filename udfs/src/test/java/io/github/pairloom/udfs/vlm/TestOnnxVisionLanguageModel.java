@@ -1,0 +1,273 @@
+package io.github.pairloom.udfs.vlm;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.pairloom.schemas.Turn;
+import io.github.pairloom.udfs.DemoFiles;
+import io.github.pairloom.udfs.DemoFiles.Scene;
+import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.ModelException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestOnnxVisionLanguageModel {
+  private static final Sampling GREEDY = new Sampling(0, 1, 80);
+  private static final KeyedRandom KEY = KeyedRandom.of(1);
+
+  private OnnxVisionLanguageModel model;
+
+  @BeforeEach
+  void open() {
+    model = (OnnxVisionLanguageModel) ExecutorModels.open(DemoFiles.model());
+  }
+
+  @AfterEach
+  void close() {
+    model.close();
+  }
+
+  @Test
+  void describesScenesItCanSeeAndInventsScenesItCannot() {
+    int same = 0;
+    for (Scene scene : DemoFiles.scenes(8)) {
+      ImageFeatures features = encode(scene);
+      Generation seeing = describe(scene, ImageView.full(features));
+      Generation blind = describe(scene, ImageView.of(features));
+      assertFalse(seeing.cutOff());
+      assertTrue(seeing.text().endsWith("."), seeing.text());
+      assertTrue(blind.text().endsWith("."), blind.text());
+      same += seeing.text().equals(blind.text()) ? 1 : 0;
+    }
+    assertTrue(same <= 1, same + " of 8 scenes are described alike without sight");
+  }
+
+  @Test
+  void hidingByMaskAndByDroppingGiveTheSameLogits() {
+    for (Scene scene : DemoFiles.scenes(4)) {
+      ImageFeatures features = encode(scene);
+      int[] prompt = model.prompt(List.of(), scene.prompt());
+      int[] ids = concat(prompt, model.response(scene.response()).ids());
+      KeyedRandom draws = KEY.with(scene.response());
+      for (double rate : new double[] {0, 0.5, 0.9, 0.99, 1}) {
+        int[] visible =
+            IntStream.range(0, features.tokens()).filter(i -> draws.uniform(i) >= rate).toArray();
+        ImageView view = ImageView.of(features, visible);
+        float[][] masked = model.textLogits(ids, view, Masking.ATTENTION);
+        float[][] dropped = model.textLogits(ids, view, Masking.DROP);
+        assertEquals(ids.length - 1, masked.length);
+        for (int i = 0; i < masked.length; i++) {
+          assertArrayEquals(masked[i], dropped[i], 1e-4f);
+        }
+      }
+    }
+  }
+
+  @Test
+  void hiddenTokensMatter() {
+    Scene scene = DemoFiles.scenes(1).get(0);
+    ImageFeatures features = encode(scene);
+    int[] ids = model.prompt(List.of(), scene.prompt());
+    float[][] full = model.textLogits(ids, ImageView.full(features), Masking.DROP);
+    float[][] none = model.textLogits(ids, ImageView.of(features), Masking.DROP);
+    float difference = 0;
+    for (int v = 0; v < full[0].length; v++) {
+      difference =
+          Math.max(difference, Math.abs(full[ids.length - 2][v] - none[ids.length - 2][v]));
+    }
+    assertTrue(difference > 0.1, "largest difference " + difference);
+  }
+
+  @Test
+  void cachedStepsGiveWhatOneGreedyPassOverTheTextGives() {
+    Scene scene = DemoFiles.scenes(1).get(0);
+    ImageView view = ImageView.full(encode(scene));
+    int[] prompt = model.prompt(List.of(), scene.prompt());
+    Generation generation =
+        model.generate(prompt, view, new int[0], Continuation.OF_RESPONSE, GREEDY, KEY);
+    int[] written = model.response(generation.text()).ids();
+    float[][] logits = model.textLogits(concat(prompt, written), view, Masking.DROP);
+    TokenChooser greedy = new TokenChooser(GREEDY, KEY);
+    // The row before the first written token is that of the prompt's last; one id is the image.
+    int first = prompt.length - 2;
+    for (int i = 0; i < written.length; i++) {
+      assertEquals(written[i], greedy.choose(logits[first + i], i), "token " + i);
+    }
+  }
+
+  @Test
+  void aContinuationOfASentenceStopsAtItsFullStop() {
+    Scene scene = DemoFiles.scenes(1).get(0);
+    ImageView view = ImageView.full(encode(scene));
+    Generation sentence =
+        model.generate(
+            model.prompt(List.of(), scene.prompt()),
+            view,
+            new int[0],
+            Continuation.OF_SENTENCE,
+            GREEDY,
+            KEY);
+    assertEquals(sentence.text().indexOf('.'), sentence.text().length() - 1, sentence.text());
+  }
+
+  @Test
+  void aGivenPrefixIsGoneOnFrom() {
+    Scene scene = DemoFiles.scenes(1).get(0);
+    ImageView view = ImageView.full(encode(scene));
+    int[] prompt = model.prompt(List.of(), scene.prompt());
+    int[] all = model.response(describe(scene, view).text()).ids();
+    int[] prefix = java.util.Arrays.copyOf(all, 3);
+    Generation rest = model.generate(prompt, view, prefix, Continuation.OF_RESPONSE, GREEDY, KEY);
+    assertTrue(rest.text().startsWith(" "), "the space before a word is kept: " + rest.text());
+    assertEquals(describe(scene, view).text(), decode(prefix) + rest.text());
+  }
+
+  @Test
+  void theTokenLimitIsReported() {
+    Scene scene = DemoFiles.scenes(1).get(0);
+    Generation generation =
+        model.generate(
+            model.prompt(List.of(), scene.prompt()),
+            ImageView.full(encode(scene)),
+            new int[0],
+            Continuation.OF_RESPONSE,
+            new Sampling(0, 1, 3),
+            KEY);
+    assertTrue(generation.cutOff());
+    assertEquals(3, generation.tokens());
+  }
+
+  @Test
+  void earlierTurnsArePartOfThePrompt() {
+    int[] alone = model.prompt(List.of(), "Where is the cat?");
+    int[] later =
+        model.prompt(
+            List.of(
+                new Turn(Turn.USER, "What place is this?"), new Turn(Turn.ASSISTANT, "A beach.")),
+            "Where is the cat?");
+    assertTrue(later.length > alone.length + 5);
+    assertEquals(1, IntStream.of(later).filter(id -> id == 3).count(), "one image token");
+  }
+
+  @Test
+  void tasksShareOneLoadedModel() throws Exception {
+    long before = ExecutorModels.loads();
+    ExecutorService pool = Executors.newFixedThreadPool(4);
+    try {
+      List<Scene> scenes = DemoFiles.scenes(4);
+      List<Future<String>> texts = new ArrayList<>();
+      for (Scene scene : scenes) {
+        texts.add(
+            pool.submit(
+                () -> {
+                  try (VisionLanguageModel own = ExecutorModels.open(DemoFiles.model())) {
+                    return own.generate(
+                            own.prompt(List.of(), scene.prompt()),
+                            ImageView.full(own.encode(own.preprocess(scene.image()))),
+                            new int[0],
+                            Continuation.OF_RESPONSE,
+                            GREEDY,
+                            KEY)
+                        .text();
+                  }
+                }));
+      }
+      for (int i = 0; i < scenes.size(); i++) {
+        assertEquals(
+            describe(scenes.get(i), ImageView.full(encode(scenes.get(i)))).text(),
+            texts.get(i).get());
+      }
+    } finally {
+      pool.shutdown();
+    }
+    assertEquals(before, ExecutorModels.loads());
+  }
+
+  @Test
+  void aModelInUseOutlivesCloseAll() {
+    Scene scene = DemoFiles.scenes(1).get(0);
+    ImageView view = ImageView.full(encode(scene));
+    ExecutorModels.closeAll();
+    assertFalse(describe(scene, view).text().isEmpty());
+    long before = ExecutorModels.loads();
+    ExecutorModels.open(DemoFiles.model()).close();
+    assertEquals(before + 1, ExecutorModels.loads());
+  }
+
+  @Test
+  void aFolderWithoutAModelIsRefusedWithTheMissingFiles(@TempDir Path empty) {
+    ModelException e =
+        assertThrows(
+            ModelException.class,
+            () ->
+                ExecutorModels.open(
+                    new ModelSpec(empty.toString(), "", "", ModelSpec.Device.CPU, 1)));
+    assertTrue(e.getMessage().contains("onnx/vision_encoder.onnx"), e.getMessage());
+    assertTrue(e.getMessage().contains("Set model.path"), e.getMessage());
+  }
+
+  @Test
+  void aGpuThatSparkDidNotAssignIsRefused() {
+    ModelSpec onGpu = new ModelSpec(DemoFiles.model().path(), "", "", ModelSpec.Device.GPU, 1);
+    ModelException e = assertThrows(ModelException.class, () -> ExecutorModels.open(onGpu));
+    assertTrue(e.getMessage().contains("spark.task.resource.gpu.amount"), e.getMessage());
+  }
+
+  @Test
+  void theRevisionChangesWithAnyFile(@TempDir Path copy) throws Exception {
+    Path from = Path.of(DemoFiles.model().path());
+    try (var files = java.nio.file.Files.walk(from)) {
+      for (Path file : files.toList()) {
+        Path to = copy.resolve(from.relativize(file).toString());
+        if (!java.nio.file.Files.exists(to)) {
+          java.nio.file.Files.copy(file, to);
+        }
+      }
+    }
+    ModelSpec spec = new ModelSpec(copy.toString(), "", "", ModelSpec.Device.CPU, 1);
+    assertEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
+    java.nio.file.Files.writeString(
+        copy.resolve("generation_config.json"), "{\"eos_token_id\": [2, 0]}");
+    assertNotEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
+  }
+
+  private ImageFeatures encode(Scene scene) {
+    return model.encode(model.preprocess(scene.image()));
+  }
+
+  private Generation describe(Scene scene, ImageView view) {
+    return model.generate(
+        model.prompt(List.of(), scene.prompt()),
+        view,
+        new int[0],
+        Continuation.OF_RESPONSE,
+        GREEDY,
+        KEY);
+  }
+
+  private String decode(int[] ids) {
+    try (var tokenizer =
+        io.github.pairloom.udfs.text.TextTokenizer.open(Path.of(DemoFiles.model().path()))) {
+      return tokenizer.decode(ids);
+    } catch (java.io.IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+
+  private static int[] concat(int[] a, int[] b) {
+    return IntStream.concat(IntStream.of(a), IntStream.of(b)).toArray();
+  }
+}
