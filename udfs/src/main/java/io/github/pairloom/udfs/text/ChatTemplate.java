@@ -6,6 +6,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.hubspot.jinjava.Jinjava;
 import com.hubspot.jinjava.JinjavaConfig;
 import com.hubspot.jinjava.LegacyOverrides;
+import com.hubspot.jinjava.interpret.Context;
+import com.hubspot.jinjava.interpret.InterpreterFactory;
+import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.interpret.RenderResult;
 import com.hubspot.jinjava.interpret.TemplateError;
 import com.hubspot.jinjava.interpret.TemplateError.ErrorType;
@@ -273,6 +276,7 @@ public final class ChatTemplate {
                         .withAllowAdjacentTextNodes(true)
                         .withKeepNullableLoopValues(true)
                         .build())
+                .withInterperterFactory(new VerbatimTexts())
                 // Or a message that has {{ or {% in it would be run.
                 .withNestedInterpretationEnabled(false)
                 .withElResolver(new TemplateResolver())
@@ -291,6 +295,34 @@ public final class ChatTemplate {
   /** What templates call as {@code raise_exception}; looked up by name. */
   static String raiseException(Object message) {
     throw new Refusal(String.valueOf(message));
+  }
+
+  /** Writes a text as it is, where Jinjava would write control characters as JSON escapes. */
+  private static final class VerbatimTexts implements InterpreterFactory {
+    @Override
+    public JinjavaInterpreter newInstance(JinjavaInterpreter original) {
+      return new Interpreter(original);
+    }
+
+    @Override
+    public JinjavaInterpreter newInstance(Jinjava jinjava, Context context, JinjavaConfig config) {
+      return new Interpreter(jinjava, context, config);
+    }
+
+    private static final class Interpreter extends JinjavaInterpreter {
+      Interpreter(JinjavaInterpreter original) {
+        super(original);
+      }
+
+      Interpreter(Jinjava jinjava, Context context, JinjavaConfig config) {
+        super(jinjava, context, config);
+      }
+
+      @Override
+      public String getAsString(Object value) {
+        return value instanceof String text ? text : super.getAsString(value);
+      }
+    }
   }
 
   private static final class Refusal extends RuntimeException {

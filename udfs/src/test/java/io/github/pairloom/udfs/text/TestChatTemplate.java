@@ -140,6 +140,18 @@ class TestChatTemplate {
   }
 
   @Test
+  void everyCharacterOfAMessageIsWrittenAsItIs() throws IOException {
+    ChatTemplate template = ChatTemplate.load(DemoModel.FOLDER);
+    StringBuilder text = new StringBuilder("\\u0000 \\n ' \" \\ ");
+    for (char c = 0; c < 0x100; c++) {
+      text.append(c);
+    }
+    assertEquals(
+        "<s><|user|>" + text + "<|assistant|>",
+        template.render(List.of(ChatMessage.user(text.toString(), 0)), true));
+  }
+
+  @Test
   void aTemplateCannotReachJavaObjects() {
     for (String attack :
         List.of(
