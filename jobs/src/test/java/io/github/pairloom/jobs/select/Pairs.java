@@ -25,9 +25,14 @@ public final class Pairs {
 
   /** Starts Spark with Delta on two threads. */
   public static SparkSession startSpark() {
+    return startSpark("local[2]");
+  }
+
+  /** Returns a session as {@code startSpark()} does, on this master. */
+  public static SparkSession startSpark(String master) {
     SparkSession spark =
         SparkSession.builder()
-            .master("local[2]")
+            .master(master)
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "3")
             // Tables are tiny: compiling code for each query would take longer than running it.

@@ -1,0 +1,291 @@
+package io.github.pairloom.jobs.ingest;
+
+import static io.github.pairloom.jobs.ingest.SourceFolder.array;
+import static io.github.pairloom.jobs.ingest.SourceFolder.lines;
+import static io.github.pairloom.jobs.ingest.SourceFolder.picture;
+import static io.github.pairloom.jobs.ingest.SourceFolder.row;
+import static io.github.pairloom.jobs.ingest.SourceFolder.tar;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.TooManyBadRowsException;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.RecipeReader;
+import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Sample;
+import io.github.pairloom.schemas.Table;
+import io.github.pairloom.schemas.Turn;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestIngestStep {
+  private static final String QUESTION = "<image>\nWhat is it?";
+  private static SparkSession spark;
+
+  @TempDir Path folder;
+  private SourceFolder files;
+  private Warehouse warehouse;
+
+  @BeforeAll
+  static void startSpark() {
+    spark = Pairs.startSpark();
+  }
+
+  @AfterAll
+  static void stopSpark() {
+    spark.stop();
+  }
+
+  @BeforeEach
+  void openWarehouse() {
+    files = new SourceFolder(folder.resolve("source"));
+    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+  }
+
+  @Test
+  void eachAssistantTurnIsASampleWithTheTurnsBeforeItAsContext() throws IOException {
+    files.pictures(1);
+    files.write(
+        "rows.json",
+        array(row("images/0.png", QUESTION, "A boat.", "Where?", "At sea.", "And when?")));
+
+    StepResult result = ingest("llava", "rows.json");
+
+    assertEquals(3, result.read());
+    assertEquals(3, result.written());
+    String image = ContentId.of(picture("png", 0));
+    List<Turn> first =
+        List.of(new Turn(Turn.USER, "What is it?"), new Turn(Turn.ASSISTANT, "A boat."));
+    List<Turn> second = new ArrayList<>(first);
+    second.addAll(List.of(new Turn(Turn.USER, "Where?"), new Turn(Turn.ASSISTANT, "At sea.")));
+    List<Sample> samples = samples();
+    assertEquals(
+        List.of("What is it?", "Where?", "And when?"),
+        samples.stream().map(Sample::prompt).toList());
+    assertEquals(
+        Arrays.asList("A boat.", "At sea.", null), samples.stream().map(Sample::response).toList());
+    assertEquals(List.of(List.of(), first, second), samples.stream().map(Sample::context).toList());
+    assertEquals(List.of(image, image, image), samples.stream().map(Sample::imageId).toList());
+    assertEquals(1, warehouse.read(Table.IMAGES).count());
+  }
+
+  @Test
+  void everyBadRowIsInQuarantineWithItsReasonAndTheOthersGoOn() throws IOException {
+    files.pictures(2);
+    byte[] jpeg = picture("jpg", 3);
+    files.write("images/empty.png", new byte[0]);
+    files.write("images/text.jpg", "I am no picture.");
+    files.write("images/cut.jpg", Arrays.copyOf(jpeg, jpeg.length * 2 / 3));
+    ObjectNode twoUsers = row("images/0.png");
+    twoUsers.set(
+        "conversations",
+        Json.MAPPER.valueToTree(
+            List.of(
+                Map.of("from", "human", "value", QUESTION),
+                Map.of("from", "human", "value", "Well?"),
+                Map.of("from", "gpt", "value", "A boat."))));
+    String good = row("images/0.png", QUESTION, "A boat.").toString();
+    files.write(
+        "rows.jsonl",
+        lines(
+            good,
+            row("images/none.png", QUESTION, "A boat."),
+            row("images/empty.png", QUESTION, "A boat."),
+            row("images/text.jpg", QUESTION, "A boat."),
+            row("images/cut.jpg", QUESTION, "A boat."),
+            row("images/0.png", QUESTION, " \n"),
+            twoUsers,
+            row("images/0.png", "<image><image> What are they?", "Boats."),
+            row("images/0.png", "What is it?", "No marker."),
+            good.replace("A boat.", "A \\uD83D boat."),
+            good.substring(0, good.length() / 2),
+            "[1, 2]",
+            row("images/1.png", QUESTION, "A car.")));
+
+    StepResult result = ingest("llava", "rows.jsonl");
+
+    Map<String, Long> reasons =
+        new TreeMap<>(
+            Map.of(
+                "image-missing", 1L,
+                "image-empty", 1L,
+                "image-not-an-image", 1L,
+                "image-truncated", 1L,
+                "response-empty", 1L,
+                "turns-do-not-alternate", 1L,
+                "image-count-mismatch", 2L,
+                "lone-surrogate", 1L,
+                "broken-json", 1L,
+                "row-not-an-object", 1L));
+    assertEquals(reasons, result.quarantined());
+    assertEquals(13, result.read());
+    assertEquals(2, result.written());
+    assertEquals(
+        List.of("A boat.", "A car."), samples().stream().map(Sample::response).sorted().toList());
+    Map<String, Long> inTable = new TreeMap<>();
+    warehouse.read(Table.QUARANTINE).groupBy("reason").count().collectAsList().stream()
+        .forEach(row -> inTable.put(row.getString(0), row.getLong(1)));
+    assertEquals(reasons, inTable);
+  }
+
+  @Test
+  void aFileIsReadOnceAndItsRowsAreNotWrittenAgain() throws IOException {
+    files.pictures(2);
+    files.write("rows.json", array(row("images/0.png", QUESTION, "A boat.")));
+    ingest("llava", "rows.json");
+    long version = warehouse.version(Table.SAMPLES);
+
+    StepResult again = ingest("llava", "rows.json");
+
+    assertEquals(0, again.read());
+    assertEquals(1, again.alreadyDone());
+    assertEquals(version, warehouse.version(Table.SAMPLES));
+    files.write("rows.json", array(row("images/1.png", QUESTION, "A car.")));
+    JobException changed = assertThrows(JobException.class, () -> ingest("llava", "rows.json"));
+    assertTrue(changed.getMessage().contains("has changed since"), changed.getMessage());
+  }
+
+  @Test
+  void equalRowsAreOneSampleAndTheOthersAreCountedAsDropped() throws IOException {
+    files.pictures(1);
+    files.write("images/copy.png", picture("png", 0));
+    files.write(
+        "rows.jsonl",
+        lines(
+            row("images/0.png", QUESTION, "A boat."), row("images/copy.png", QUESTION, "A boat.")));
+
+    StepResult result = ingest("llava", "rows.jsonl");
+
+    assertEquals(2, result.read());
+    assertEquals(1, result.written());
+    assertEquals(Map.of("duplicate-sample", 1L), result.dropped());
+  }
+
+  @Test
+  void aTarGivesASampleForEachKeyAndKeepsWhatStandsBeforeATear() throws IOException {
+    byte[] whole =
+        tar(
+            "a.png", picture("png", 0),
+            "a.json", "{\"prompt\": \"What is it?\", \"response\": \"A boat.\"}",
+            "b.jpg", picture("jpg", 1),
+            "b.txt", "A car on a road.",
+            "c.json", "{\"prompt\": \"Where?\"}",
+            "d.png", picture("png", 2),
+            "d.json", "{\"prompt\": \"Who?\"}");
+    files.write("good.tar", whole);
+
+    StepResult result = ingest("webdataset", "good.tar");
+
+    assertEquals(Map.of("image-not-given", 1L), result.quarantined());
+    assertEquals(
+        List.of("What is it?: A boat.", "Describe the image.: A car on a road.", "Who?: null"),
+        samples().stream().map(s -> s.prompt() + ": " + s.response()).toList());
+
+    files.write("torn.tar", Arrays.copyOf(whole, 3000));
+    StepResult torn = ingest("webdataset", "torn.tar");
+    assertEquals(1, torn.quarantined().get("broken-tar"));
+    assertEquals(
+        torn.read(), torn.written() + torn.dropped().getOrDefault("duplicate-sample", 0L) + 1);
+  }
+
+  @Test
+  void parquetImagesMayBeStructsOrPlainBytes() throws IOException {
+    StructType struct =
+        new StructType().add("bytes", DataTypes.BinaryType).add("path", DataTypes.StringType);
+    for (boolean plain : new boolean[] {false, true}) {
+      StructType schema =
+          new StructType()
+              .add("image", plain ? DataTypes.BinaryType : struct)
+              .add("prompt", DataTypes.StringType)
+              .add("response", DataTypes.StringType);
+      List<Row> rows = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        byte[] bytes = i == 2 ? new byte[0] : picture("png", i);
+        rows.add(
+            RowFactory.create(
+                plain ? bytes : RowFactory.create(bytes, i + ".png"), "What is it?", "Boat " + i));
+      }
+      String name = plain ? "plain" : "struct";
+      spark
+          .createDataFrame(rows, schema)
+          .coalesce(1)
+          .write()
+          .parquet(folder.resolve("source").resolve(name).toString());
+      warehouse = new Warehouse(spark, folder.resolve("warehouse-" + name).toString());
+
+      StepResult result = ingest("parquet", name);
+
+      assertEquals(2, result.written(), name);
+      assertEquals(Map.of("image-empty", 1L), result.quarantined(), name);
+      assertEquals(
+          List.of("Boat 0", "Boat 1"),
+          samples().stream().map(Sample::response).sorted().toList(),
+          name);
+    }
+  }
+
+  @Test
+  void tooManyBadRowsWriteNothing() throws IOException {
+    files.pictures(1);
+    files.write("rows.jsonl", lines(row("images/0.png", QUESTION, "A boat."), "{", "}", "no"));
+
+    TooManyBadRowsException e =
+        assertThrows(
+            TooManyBadRowsException.class,
+            () -> ingest("llava", "rows.jsonl", "errors.max-share=0.1"));
+
+    assertTrue(e.getMessage().contains("3 of 4"), e.getMessage());
+    assertTrue(e.getMessage().contains("broken-json"), e.getMessage());
+    assertEquals(0, warehouse.read(Table.SAMPLES).count());
+    assertEquals(0, warehouse.read(Table.QUARANTINE).count());
+  }
+
+  private StepResult ingest(String format, String path, String... overrides) throws IOException {
+    Path recipe =
+        Files.writeString(
+            folder.resolve("recipe.yaml"),
+            """
+            name: test
+            source:
+              name: test
+              format: %s
+              path: "%s"
+            model:
+              path: models/demo
+            errors:
+              max-share: 1
+            """
+                .formatted(format, folder.resolve("source").resolve(path)));
+    return new IngestStep()
+        .run(new StepContext(spark, warehouse, RecipeReader.read(recipe, List.of(overrides))));
+  }
+
+  /** Returns the samples in the order of their rows. */
+  private List<Sample> samples() {
+    return warehouse.read(Table.SAMPLES).orderBy("source_row").collectAsList().stream()
+        .map(Sample.CODEC::fromRow)
+        .toList();
+  }
+}

@@ -1,0 +1,189 @@
+package io.github.pairloom.jobs.reject;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.github.pairloom.jobs.Step;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.ingest.IngestStep;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecipeReader;
+import io.github.pairloom.jobs.reference.ReferenceStep;
+import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.jobs.select.SelectStep;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.Span;
+import io.github.pairloom.schemas.Table;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestRejectStep {
+  private static final Path ROOT = Path.of(System.getProperty("pairloom.root"));
+  private static final int SCENES = 6;
+  private static SparkSession spark;
+
+  @TempDir static Path folder;
+  private static Recipe recipe;
+  private static List<String> pairs;
+  private static Warehouse warehouse;
+
+  @BeforeAll
+  static void makePairsInOnePartition() throws IOException {
+    spark = Pairs.startSpark("local[2,2]");
+    recipe = recipe();
+    warehouse = new Warehouse(spark, folder.resolve("one").toString());
+    pairs = pairs(warehouse, 1);
+  }
+
+  @AfterAll
+  static void stopSpark() {
+    spark.stop();
+  }
+
+  @Test
+  void everyReferenceAndStrategyHasOneRow() {
+    long responses = warehouse.read(Table.RESPONSES).count();
+    assertTrue(responses > SCENES, "multi-turn scenes give several samples each");
+    assertEquals(2 * responses, pairs.size());
+    assertEquals(
+        responses,
+        warehouse.read(Table.PAIRS).where("strategy = 'bdhs-attention'").count(),
+        "rows of one strategy");
+  }
+
+  @Test
+  void aPairSaysHowItCameAboutAndWhereItsTextsDiffer() {
+    List<CandidatePair> usable =
+        warehouse.read(Table.PAIRS).where("drop_reason IS NULL").collectAsList().stream()
+            .map(CandidatePair.CODEC::fromRow)
+            .toList();
+    assertFalse(usable.isEmpty());
+    for (CandidatePair pair : usable) {
+      assertFalse(pair.rejected().equals(pair.chosen()), pair.rejected());
+      assertFalse(pair.spans().isEmpty());
+      for (Span span : pair.spans()) {
+        assertFalse(
+            pair.chosen()
+                .substring(span.chosenStart(), span.chosenEnd())
+                .equals(pair.rejected().substring(span.rejectedStart(), span.rejectedEnd())),
+            pair::toString);
+      }
+      assertTrue(pair.iteration() >= 1 && pair.iteration() <= 5);
+      assertEquals(recipe.seed(), pair.provenance().seed());
+    }
+  }
+
+  @Test
+  void twoAndSevenPartitionsGiveTheSamePairs() {
+    for (int partitions : new int[] {2, 7}) {
+      assertEquals(
+          pairs,
+          pairs(new Warehouse(spark, folder.resolve("p" + partitions).toString()), partitions));
+    }
+  }
+
+  @Test
+  void tasksThatFailAndAreTriedAgainGiveTheSamePairs() {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    FailingOnce.FAILURES.set(0);
+    hadoop.set("fs.file.impl", FailingOnce.class.getName());
+    hadoop.setBoolean("fs.file.impl.disable.cache", true);
+    try {
+      assertEquals(pairs, pairs(new Warehouse(spark, folder.resolve("retried").toString()), 3));
+    } finally {
+      hadoop.unset("fs.file.impl");
+      hadoop.unset("fs.file.impl.disable.cache");
+    }
+    assertTrue(FailingOnce.FAILURES.get() >= 3, "failures: " + FailingOnce.FAILURES.get());
+  }
+
+  @Test
+  void aSecondRunMakesNothing() {
+    long version = warehouse.version(Table.PAIRS);
+    StepResult again = new RejectStep().run(new StepContext(spark, warehouse, recipe));
+    assertEquals(0, again.read());
+    assertEquals(pairs.size(), again.alreadyDone());
+    assertEquals(version, warehouse.version(Table.PAIRS));
+  }
+
+  @Test
+  void anImageThatIsGoneIsAFaultOfItsRowsOnly() throws IOException {
+    Path copy = folder.resolve("images");
+    Files.createDirectories(copy);
+    for (int i = 0; i < SCENES; i++) {
+      String name = "%06d.png".formatted(300 + i);
+      Files.copy(ROOT.resolve("models/demo-data/images").resolve(name), copy.resolve(name));
+    }
+    Recipe moved = recipe("source.image-root=" + folder);
+    Warehouse other = new Warehouse(spark, folder.resolve("gone").toString());
+    StepContext context = new StepContext(spark, other, moved);
+    new IngestStep().run(context);
+    new ReferenceStep().run(context);
+    Files.delete(copy.resolve("000301.png"));
+
+    StepResult result = new RejectStep().run(context);
+
+    assertTrue(result.quarantined().get("image-missing") >= 2, result::toString);
+    assertEquals(
+        Map.of("image-missing", result.quarantined().get("image-missing")), result.quarantined());
+    assertEquals(pairs.size(), result.read());
+    assertEquals(pairs.size(), other.read(Table.PAIRS).count());
+  }
+
+  /** Runs every step up to select; returns candidate and selected pairs, in the order of ids. */
+  private static List<String> pairs(Warehouse warehouse, int partitions) {
+    spark.conf().set("spark.sql.shuffle.partitions", partitions);
+    StepContext context = new StepContext(spark, warehouse, recipe);
+    List<Step> steps =
+        List.of(new IngestStep(), new ReferenceStep(), new RejectStep(), new SelectStep());
+    steps.forEach(step -> step.run(context));
+    assertTrue(warehouse.read(Table.PREFERENCE_PAIRS).count() > 0);
+    return warehouse.read(Table.PAIRS).orderBy("pair_id").toJSON().collectAsList();
+  }
+
+  private static Recipe recipe(String... overrides) throws IOException {
+    ObjectMapper json = new ObjectMapper();
+    Path data = ROOT.resolve("models/demo-data");
+    JsonNode scenes = json.readTree(data.resolve("llava_instruct.json").toFile());
+    ArrayNode few = json.createArrayNode();
+    for (int i = 0; i < SCENES; i++) {
+      few.add(scenes.get(i));
+    }
+    Path source = folder.resolve("scenes.json");
+    json.writeValue(source.toFile(), few);
+    Path file =
+        Files.writeString(
+            folder.resolve("recipe.yaml"),
+            """
+            name: test
+            source:
+              name: scenes
+              format: llava
+              path: "%s"
+              image-root: "%s"
+            model:
+              path: "%s"
+            reject:
+              strategies:
+                - type: bdhs-attention
+                - type: bdhs-noise
+            """
+                .formatted(source, data, ROOT.resolve("models/demo")));
+    return RecipeReader.read(file, List.of(overrides));
+  }
+}
