@@ -45,7 +45,7 @@ final class DemoSet {
 
   /** Returns the demo model, on one thread. */
   static ModelSpec model() {
-    return new ModelSpec(MODELS.resolve("demo").toString(), "", "", ModelSpec.Device.CPU, 1);
+    return ModelSpec.onCpu(MODELS.resolve("demo"));
   }
 
   static Vocabulary vocabulary() {

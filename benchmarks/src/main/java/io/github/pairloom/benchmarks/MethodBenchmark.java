@@ -1,7 +1,5 @@
 package io.github.pairloom.benchmarks;
 
-import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
@@ -10,12 +8,10 @@ import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.strategy.BdhsNoise;
 import io.github.pairloom.udfs.strategy.Rejection;
-import io.github.pairloom.udfs.strategy.RejectionInput;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
+import io.github.pairloom.udfs.strategy.Workbench;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
-import io.github.pairloom.udfs.vlm.ImageFeatures;
 import io.github.pairloom.udfs.vlm.Sampling;
-import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -48,25 +44,24 @@ final class MethodBenchmark implements Benchmark {
     List<DemoSet.Sample> samples = DemoSet.samples(limit);
     Vocabulary vocabulary = DemoSet.vocabulary();
     List<List<Object>> rows = new ArrayList<>();
-    try (VisionLanguageModel model = ExecutorModels.open(DemoSet.model())) {
-      for (Scope scope : Scope.values()) {
-        try (Similarity similarity = similarity(scope)) {
-          // The scope changes only when to stop: the paper's is shown in full, the other at two
-          // temperatures of its default mask rate.
-          for (double temperature : new double[] {0, 0.7}) {
-            strategies(temperature, scope)
-                .forEach(
-                    (label, strategy) -> {
-                      List<Object> row =
-                          new ArrayList<>(
-                              List.of(
-                                  Scope.RESPONSE == scope ? "response" : "sentence",
-                                  label,
-                                  temperature));
-                      row.addAll(measure(strategy, samples, vocabulary, model, similarity));
-                      rows.add(row);
-                    });
-          }
+    for (Scope scope : Scope.values()) {
+      try (Workbench bench =
+          new Workbench(ExecutorModels.openInline(DemoSet.model()), similarity(scope))) {
+        // The scope changes only when to stop: the paper's is shown in full, the other at two
+        // temperatures of its default mask rate.
+        for (double temperature : new double[] {0, 0.7}) {
+          strategies(temperature, scope)
+              .forEach(
+                  (label, strategy) -> {
+                    List<Object> row =
+                        new ArrayList<>(
+                            List.of(
+                                Scope.RESPONSE == scope ? "response" : "sentence",
+                                label,
+                                temperature));
+                    row.addAll(measure(strategy, samples, vocabulary, bench));
+                    rows.add(row);
+                  });
         }
       }
     }
@@ -107,8 +102,7 @@ final class MethodBenchmark implements Benchmark {
       RejectionStrategy strategy,
       List<DemoSet.Sample> samples,
       Vocabulary vocabulary,
-      VisionLanguageModel model,
-      Similarity similarity) {
+      Workbench bench) {
     int[] dissimilarAfter = new int[ITERATIONS];
     int iterations = 0;
     int identical = 0;
@@ -116,16 +110,11 @@ final class MethodBenchmark implements Benchmark {
     int falseRejected = 0;
     int falseChosen = 0;
     long start = System.nanoTime();
-    for (DemoSet.Sample sample : samples) {
-      PixelTensor pixels = model.preprocess(sample.image());
-      ImageFeatures features = model.encode(pixels);
-      KeyedRandom key = KeyedRandom.of(SEED).with(sample.id()).with(sample.prompt());
-      Rejection rejection =
-          strategy.reject(
-              new RejectionInput(
-                  pixels, features, List.of(), sample.prompt(), sample.response(), key),
-              model,
-              similarity);
+    List<Rejection> rejections = EngineRun.reject(strategy, samples, bench, SEED);
+    double seconds = (System.nanoTime() - start) / 1e9;
+    for (int s = 0; s < samples.size(); s++) {
+      DemoSet.Sample sample = samples.get(s);
+      Rejection rejection = rejections.get(s);
       iterations += rejection.iteration();
       if (rejection.similarity() < THRESHOLD) {
         for (int i = rejection.iteration() - 1; i < ITERATIONS; i++) {
@@ -139,7 +128,6 @@ final class MethodBenchmark implements Benchmark {
         falseChosen += vocabulary.judge(sample.response(), sample.facts()).wrong() > 0 ? 1 : 0;
       }
     }
-    double seconds = (System.nanoTime() - start) / 1e9;
     List<Object> row = new ArrayList<>();
     Arrays.stream(dissimilarAfter).forEach(n -> row.add(100.0 * n / samples.size()));
     row.add((double) iterations / samples.size());

@@ -38,7 +38,7 @@ final class ModelBenchmark implements Benchmark {
         int wrong = 0;
         int wellFormed = 0;
         for (DemoSet.Sample sample : samples) {
-          ImageFeatures features = model.encode(model.preprocess(sample.image()));
+          ImageFeatures features = model.await(model.encode(model.preprocess(sample.image())));
           String text =
               model
                   .generate(

@@ -70,7 +70,7 @@ class TestTransformersJs {
         Generation ours =
             model.generate(
                 prompt,
-                ImageView.full(model.encode(model.preprocess(sample.image()))),
+                ImageView.full(model.await(model.encode(model.preprocess(sample.image())))),
                 new int[0],
                 Continuation.OF_RESPONSE,
                 new Sampling(0, 1, MAX_TOKENS),

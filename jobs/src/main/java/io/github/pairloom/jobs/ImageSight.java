@@ -9,6 +9,7 @@ import io.github.pairloom.udfs.image.ImageLimits;
 import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.vlm.ImageFeatures;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
+import java.util.concurrent.CompletableFuture;
 import org.apache.spark.sql.Row;
 
 /**
@@ -20,9 +21,9 @@ public final class ImageSight {
    * An image as the model takes it.
    *
    * @param pixels input of the vision encoder
-   * @param features its output
+   * @param features its output, once it is there
    */
-  public record Encoded(PixelTensor pixels, ImageFeatures features) {}
+  public record Encoded(PixelTensor pixels, CompletableFuture<ImageFeatures> features) {}
 
   private static final ImageDecoder DECODER = new ImageDecoder(ImageLimits.DEFAULTS);
 
@@ -30,6 +31,7 @@ public final class ImageSight {
   private final VisionLanguageModel model;
   private String imageId;
   private Encoded encoded;
+  private volatile long featureBytes;
 
   public ImageSight(ImageBytes bytes, VisionLanguageModel model) {
     this.bytes = bytes;
@@ -50,9 +52,24 @@ public final class ImageSight {
     Image image = Image.CODEC.fromRow(struct);
     if (!image.imageId().equals(imageId)) {
       PixelTensor pixels = model.preprocess(DECODER.decode(bytes.read(image)).image());
-      encoded = new Encoded(pixels, model.encode(pixels));
+      encoded =
+          new Encoded(
+              pixels,
+              model
+                  .encode(pixels)
+                  .whenComplete(
+                      (features, failure) -> {
+                        if (features != null) {
+                          featureBytes = features.bytes();
+                        }
+                      }));
       imageId = image.imageId();
     }
     return encoded;
+  }
+
+  /** Returns the memory that the last image takes; its features count once one was encoded. */
+  public long bytes() {
+    return encoded == null ? 0 : encoded.pixels.bytes() + featureBytes;
   }
 }

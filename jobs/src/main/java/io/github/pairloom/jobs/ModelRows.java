@@ -51,6 +51,7 @@ public final class ModelRows {
    * @param candidates rows with the key, {@code image_id} and whatever {@code work} reads
    * @param work gives one row of the table for each candidate, bad ones with a drop_reason; must be
    *     a function of the row alone, whatever the partition
+   * @param counters what {@code work} counts in
    * @throws TooManyBadRowsException if the error budget is spent; nothing is committed then
    */
   public static StepResult run(
@@ -58,7 +59,8 @@ public final class ModelRows {
       Table table,
       String key,
       Dataset<Row> candidates,
-      MapPartitionsFunction<Row, Row> work) {
+      MapPartitionsFunction<Row, Row> work,
+      ModelCounters counters) {
     Warehouse warehouse = context.warehouse();
     long all = candidates.count();
     Dataset<Row> todo =
@@ -87,7 +89,7 @@ public final class ModelRows {
       if (read > 0) {
         warehouse.append(table, outcome);
       }
-      return new StepResult(read, written, dropped, faults, all - read, Map.of());
+      return new StepResult(read, written, dropped, faults, all - read, counters.figures());
     } finally {
       outcome.unpersist();
     }

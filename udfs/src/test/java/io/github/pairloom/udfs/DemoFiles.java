@@ -30,7 +30,7 @@ public final class DemoFiles {
 
   /** Returns the demo model, on one thread. */
   public static ModelSpec model() {
-    return new ModelSpec(ROOT.resolve("demo").toString(), "", "", ModelSpec.Device.CPU, 1);
+    return ModelSpec.onCpu(ROOT.resolve("demo"));
   }
 
   /** Returns the first {@code count} scenes that are files of their own. */

@@ -21,7 +21,7 @@ import picocli.CommandLine.Parameters;
             + " and what to do.")
 final class DoctorCommand implements Callable<Integer> {
   private static final ModelSpec DEMO_MODEL =
-      new ModelSpec("models/demo", "", "", ModelSpec.Device.CPU, 1);
+      ModelSpec.onCpu(Path.of("models/demo"));
 
   private final Terminal terminal;
   private int wrong;

@@ -1,7 +1,9 @@
 package io.github.pairloom.jobs.reference;
 
 import io.github.pairloom.jobs.ImageSight;
+import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.RowFaults;
+import io.github.pairloom.jobs.RowsUnderWay;
 import io.github.pairloom.jobs.TaskScope;
 import io.github.pairloom.jobs.recipe.ReferenceSettings;
 import io.github.pairloom.schemas.Provenance;
@@ -11,15 +13,18 @@ import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.image.ImageBytes;
-import io.github.pairloom.udfs.vlm.Continuation;
+import io.github.pairloom.udfs.vlm.Cut;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.ModelSpec;
+import io.github.pairloom.udfs.vlm.Passage;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Row;
 
@@ -30,7 +35,8 @@ record ReferenceRows(
     ModelIdentity identity,
     ReferenceSettings settings,
     long seed,
-    String recipeId)
+    String recipeId,
+    ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
   @Override
   public Iterator<Row> call(Iterator<Row> rows) {
@@ -38,63 +44,90 @@ record ReferenceRows(
       return rows;
     }
     TaskScope scope = TaskScope.open();
+    scope.keep(counters);
     VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
     ImageSight sight = new ImageSight(bytes, model);
-    return scope.map(rows, row -> Response.CODEC.toRow(respond(row, model, sight)));
+    return new RowsUnderWay<>(
+        rows,
+        row ->
+            new RowsUnderWay.Begun<>(
+                respond(row, model, sight).thenApply(Response.CODEC::toRow), sight.bytes()),
+        model::await,
+        scope::close,
+        spec.batch().aheadMegabytes());
   }
 
-  private Response respond(Row row, VisionLanguageModel model, ImageSight sight) {
+  private CompletableFuture<Response> respond(
+      Row row, VisionLanguageModel model, ImageSight sight) {
     Sample sample = Sample.CODEC.fromRow(row);
     String id = row.getAs("response_id");
     int ordinal = row.getAs("ordinal");
     if (sample.response() != null) {
-      return new Response(
-          id,
-          sample.sampleId(),
-          ordinal,
-          sample.response(),
-          Response.SOURCE,
-          false,
-          null,
-          null,
-          null);
+      return CompletableFuture.completedFuture(
+          new Response(
+              id,
+              sample.sampleId(),
+              ordinal,
+              sample.response(),
+              Response.SOURCE,
+              false,
+              null,
+              null,
+              null));
     }
-    Transform transform = null;
     try {
       ImageSight.Encoded image = sight.of(row);
-      transform = new Transform("none", Map.of(), image.pixels().sha256(), null);
-      Generation generation =
-          model.generate(
-              model.prompt(sample.context(), sample.prompt()),
-              ImageView.full(image.features()),
-              new int[0],
-              Continuation.OF_RESPONSE,
-              settings.sampling(),
-              KeyedRandom.of(seed).with("reference").with(sample.sampleId()).with(ordinal));
-      String text = generation.text().strip();
-      String dropReason = text.isEmpty() ? "empty" : generation.cutOff() ? "cut-off" : null;
-      return new Response(
-          id,
-          sample.sampleId(),
-          ordinal,
-          text,
-          Response.MODEL,
-          generation.cutOff(),
-          dropReason,
-          null,
-          provenance(transform));
+      Transform transform = new Transform("none", Map.of(), image.pixels().sha256(), null);
+      KeyedRandom key =
+          KeyedRandom.of(seed).with("reference").with(sample.sampleId()).with(ordinal);
+      int[] prompt = model.prompt(sample.context(), sample.prompt());
+      return image
+          .features()
+          .thenCompose(
+              features ->
+                  model.complete(
+                      new Passage(
+                          prompt,
+                          ImageView.full(features),
+                          List.of(Cut.free(key)),
+                          settings.sampling())))
+          .handle(
+              (written, failure) ->
+                  failure == null
+                      ? written(id, sample, ordinal, written.get(0), transform)
+                      : failed(id, sample, ordinal, failure, transform));
     } catch (RuntimeException e) {
-      return new Response(
-          id,
-          sample.sampleId(),
-          ordinal,
-          null,
-          Response.MODEL,
-          false,
-          RowFaults.reasonOf(e),
-          String.valueOf(e.getMessage()),
-          provenance(transform));
+      return CompletableFuture.completedFuture(failed(id, sample, ordinal, e, null));
     }
+  }
+
+  private Response written(
+      String id, Sample sample, int ordinal, Generation generation, Transform transform) {
+    String text = generation.text().strip();
+    return new Response(
+        id,
+        sample.sampleId(),
+        ordinal,
+        text,
+        Response.MODEL,
+        generation.cutOff(),
+        text.isEmpty() ? "empty" : generation.cutOff() ? "cut-off" : null,
+        null,
+        provenance(transform));
+  }
+
+  private Response failed(
+      String id, Sample sample, int ordinal, Throwable failure, Transform transform) {
+    return new Response(
+        id,
+        sample.sampleId(),
+        ordinal,
+        null,
+        Response.MODEL,
+        false,
+        RowFaults.reasonOf(failure),
+        RowFaults.detailOf(failure),
+        provenance(transform));
   }
 
   private Provenance provenance(Transform transform) {

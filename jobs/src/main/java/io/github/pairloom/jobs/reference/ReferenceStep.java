@@ -9,6 +9,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.when;
 
+import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
@@ -39,6 +40,7 @@ public final class ReferenceStep implements Step {
     Recipe recipe = context.recipe();
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model);
+    ModelCounters counters = ModelCounters.register(context.spark());
     return ModelRows.run(
         context,
         Table.RESPONSES,
@@ -50,7 +52,9 @@ public final class ReferenceStep implements Step {
             model,
             recipe.reference(),
             recipe.seed(),
-            recipe.referenceId()));
+            recipe.referenceId(),
+            counters),
+        counters);
   }
 
   /**

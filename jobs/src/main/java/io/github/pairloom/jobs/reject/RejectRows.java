@@ -1,7 +1,9 @@
 package io.github.pairloom.jobs.reject;
 
 import io.github.pairloom.jobs.ImageSight;
+import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.RowFaults;
+import io.github.pairloom.jobs.RowsUnderWay;
 import io.github.pairloom.jobs.TaskScope;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.schemas.CandidatePair;
@@ -18,13 +20,14 @@ import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.RejectionInput;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
+import io.github.pairloom.udfs.strategy.Workbench;
 import io.github.pairloom.udfs.text.ChangeSpans;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.ModelSpec;
-import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.Iterator;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Row;
 
@@ -32,6 +35,7 @@ import org.apache.spark.sql.Row;
  * Makes a pair of each reference response and strategy.
  *
  * @param recipeIds recipe id of each strategy's rows, in the order of {@code strategies}
+ * @param counters takes what the models did, as each task ends
  */
 record RejectRows(
     ImageBytes bytes,
@@ -41,10 +45,15 @@ record RejectRows(
     String embedderRevision,
     List<RejectionStrategy> strategies,
     List<String> recipeIds,
-    long seed)
+    long seed,
+    ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
   static RejectRows of(
-      ImageBytes bytes, Recipe recipe, ModelIdentity model, String embedderRevision) {
+      ImageBytes bytes,
+      Recipe recipe,
+      ModelIdentity model,
+      String embedderRevision,
+      ModelCounters counters) {
     List<RejectionStrategy> strategies = recipe.reject().strategies();
     return new RejectRows(
         bytes,
@@ -54,7 +63,8 @@ record RejectRows(
         embedderRevision,
         strategies,
         strategies.stream().map(recipe::pairId).toList(),
-        recipe.seed());
+        recipe.seed(),
+        counters);
   }
 
   @Override
@@ -63,55 +73,71 @@ record RejectRows(
       return rows;
     }
     TaskScope scope = TaskScope.open();
-    VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
-    Similarity similarity =
+    scope.keep(counters);
+    Workbench bench =
         scope.keep(
-            new Similarity(
-                similaritySettings,
-                SentenceEmbedder.open(similaritySettings.model(), spec.threads())));
-    ImageSight sight = new ImageSight(bytes, model);
-    return scope.map(rows, row -> CandidatePair.CODEC.toRow(pair(row, model, similarity, sight)));
+            new Workbench(
+                ExecutorModels.open(spec),
+                new Similarity(
+                    similaritySettings,
+                    SentenceEmbedder.open(similaritySettings.model(), spec.threadsOfTask()))));
+    ImageSight sight = new ImageSight(bytes, bench.model());
+    return new RowsUnderWay<>(
+        rows,
+        row ->
+            new RowsUnderWay.Begun<>(
+                pair(row, bench, sight).thenApply(CandidatePair.CODEC::toRow), sight.bytes()),
+        bench::await,
+        scope::close,
+        spec.batch().aheadMegabytes());
   }
 
-  private CandidatePair pair(
-      Row row, VisionLanguageModel model, Similarity similarity, ImageSight sight) {
+  private CompletableFuture<CandidatePair> pair(Row row, Workbench bench, ImageSight sight) {
     int index = row.getAs("strategy_index");
-    RejectionStrategy strategy = strategies.get(index);
     Sample sample = Sample.CODEC.fromRow(row);
     String chosen = row.getAs("chosen");
-    String responseId = row.getAs("response_id");
+    return rejection(row, sample, chosen, bench, sight)
+        .handleAsync(
+            (rejection, failure) ->
+                failure == null
+                    ? pair(
+                        row,
+                        sample,
+                        chosen,
+                        rejection,
+                        ChangeSpans.between(chosen, rejection.text()),
+                        dropReason(chosen, rejection),
+                        null,
+                        provenance(index, rejection.transform()))
+                    : pair(
+                        row,
+                        sample,
+                        chosen,
+                        null,
+                        List.of(),
+                        RowFaults.reasonOf(failure),
+                        RowFaults.detailOf(failure),
+                        provenance(index, null)),
+            bench);
+  }
+
+  private CompletableFuture<Rejection> rejection(
+      Row row, Sample sample, String chosen, Workbench bench, ImageSight sight) {
     try {
+      RejectionStrategy strategy = strategies.get(row.<Integer>getAs("strategy_index"));
       ImageSight.Encoded image = sight.of(row);
-      Rejection rejection =
-          strategy.reject(
-              new RejectionInput(
-                  image.pixels(),
-                  image.features(),
-                  sample.context(),
-                  sample.prompt(),
-                  chosen,
-                  KeyedRandom.of(seed).with(responseId)),
-              model,
-              similarity);
-      return pair(
-          row,
-          sample,
-          chosen,
-          rejection,
-          ChangeSpans.between(chosen, rejection.text()),
-          dropReason(chosen, rejection),
-          null,
-          provenance(index, rejection.transform()));
+      KeyedRandom key = KeyedRandom.of(seed).with(row.<String>getAs("response_id"));
+      return image
+          .features()
+          .thenComposeAsync(
+              features ->
+                  strategy.reject(
+                      new RejectionInput(
+                          image.pixels(), features, sample.context(), sample.prompt(), chosen, key),
+                      bench),
+              bench);
     } catch (RuntimeException e) {
-      return pair(
-          row,
-          sample,
-          chosen,
-          null,
-          List.of(),
-          RowFaults.reasonOf(e),
-          String.valueOf(e.getMessage()),
-          provenance(index, null));
+      return CompletableFuture.failedFuture(e);
     }
   }
 

@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sha2;
 
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
@@ -39,17 +40,19 @@ public final class RejectStep implements Step {
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
     String embedder = embedderRevision(recipe);
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model, embedder);
+    ModelCounters counters = ModelCounters.register(context.spark());
     return ModelRows.run(
         context,
         Table.PAIRS,
         "pair_id",
         candidates,
-        RejectRows.of(context.imageBytes(), recipe, model, embedder));
+        RejectRows.of(context.imageBytes(), recipe, model, embedder, counters),
+        counters);
   }
 
   private static String embedderRevision(Recipe recipe) {
     try (SentenceEmbedder embedder =
-        SentenceEmbedder.open(recipe.reject().similarity().model(), recipe.model().threads())) {
+        SentenceEmbedder.open(recipe.reject().similarity().model(), recipe.model().threadsOfTask())) {
       return embedder.revision();
     }
   }

@@ -10,6 +10,7 @@ import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.strategy.BdhsNoise;
+import io.github.pairloom.udfs.vlm.Batching;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 import io.github.pairloom.udfs.vlm.Sampling;
 import java.io.IOException;
@@ -50,7 +51,7 @@ class TestRecipeReader {
                 "prompt",
                 "response",
                 "Describe the image."),
-            new ModelSpec("models/demo", "", "", ModelSpec.Device.CPU, 1),
+            new ModelSpec("models/demo", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS),
             new ReferenceSettings(1, new Sampling(0.2, 0.9, 256)),
             new RejectSettings(
                 List.of(new BdhsAttention(0.99, bdhs)),

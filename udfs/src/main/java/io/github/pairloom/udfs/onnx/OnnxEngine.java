@@ -9,6 +9,8 @@ import ai.djl.repository.zoo.ModelNotFoundException;
 import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.NoopTranslator;
 import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
 import io.github.pairloom.udfs.ModelException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -70,6 +72,19 @@ public final class OnnxEngine {
     } catch (IOException | ModelNotFoundException | MalformedModelException e) {
       throw new ModelException("Cannot load model " + file + ": " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * Returns options for a session of one's own, which the caller closes: one operator at a time.
+   *
+   * @param threads intra-op threads on the CPU
+   */
+  public static OrtSession.SessionOptions options(int threads) throws OrtException {
+    start();
+    OrtSession.SessionOptions options = new OrtSession.SessionOptions();
+    options.setIntraOpNumThreads(threads);
+    options.setInterOpNumThreads(1);
+    return options;
   }
 
   private static void start() {

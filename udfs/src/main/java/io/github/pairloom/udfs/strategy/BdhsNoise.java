@@ -4,10 +4,9 @@ import static io.github.pairloom.schemas.Check.check;
 
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.SettingType;
-import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.vlm.Sampling;
-import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * BDHS by noise: the model sees the image after diffusion noise.
@@ -43,7 +42,7 @@ public record BdhsNoise(
   }
 
   @Override
-  public Rejection reject(RejectionInput input, VisionLanguageModel model, Similarity similarity) {
-    return BdhsSampler.of(this, model, similarity).sample(input);
+  public CompletableFuture<Rejection> reject(RejectionInput input, Workbench bench) {
+    return BdhsSampler.of(this, bench).sample(input);
   }
 }

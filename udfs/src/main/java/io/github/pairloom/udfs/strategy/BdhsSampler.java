@@ -4,19 +4,22 @@ import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.image.DiffusionNoise;
 import io.github.pairloom.udfs.image.PixelTensor;
-import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.text.Tokens;
 import io.github.pairloom.udfs.text.YesNo;
 import io.github.pairloom.udfs.vlm.Continuation;
+import io.github.pairloom.udfs.vlm.Cut;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
+import io.github.pairloom.udfs.vlm.Passage;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 
 /**
@@ -32,38 +35,33 @@ final class BdhsSampler {
 
   /** The model's view of the image for one iteration; its key is the iteration's. */
   private interface Blindfold {
-    Sight apply(RejectionInput input, KeyedRandom key);
+    CompletableFuture<Sight> apply(RejectionInput input, KeyedRandom key);
   }
 
   private final Bdhs settings;
   private final Blindfold blindfold;
-  private final VisionLanguageModel model;
-  private final Similarity similarity;
+  private final Workbench bench;
 
-  private BdhsSampler(
-      Bdhs settings, Blindfold blindfold, VisionLanguageModel model, Similarity similarity) {
+  private BdhsSampler(Bdhs settings, Blindfold blindfold, Workbench bench) {
     this.settings = settings;
     this.blindfold = blindfold;
-    this.model = model;
-    this.similarity = similarity;
+    this.bench = bench;
   }
 
   /** Returns the sampler of the attention variant. */
-  static BdhsSampler of(BdhsAttention strategy, VisionLanguageModel model, Similarity similarity) {
+  static BdhsSampler of(BdhsAttention strategy, Workbench bench) {
     return new BdhsSampler(
         strategy.bdhs(),
-        (input, key) -> masked(input, strategy.maskRate(), key),
-        model,
-        similarity);
+        (input, key) -> CompletableFuture.completedFuture(masked(input, strategy.maskRate(), key)),
+        bench);
   }
 
   /** Returns the sampler of the noise variant. */
-  static BdhsSampler of(BdhsNoise strategy, VisionLanguageModel model, Similarity similarity) {
+  static BdhsSampler of(BdhsNoise strategy, Workbench bench) {
     return new BdhsSampler(
         strategy.bdhs(),
-        (input, key) -> noised(input, strategy.noiseSteps(), key, model),
-        model,
-        similarity);
+        (input, key) -> noised(input, strategy.noiseSteps(), key, bench.model()),
+        bench);
   }
 
   /** Image token j is visible where its draw from U(0, 1) is at least the mask rate. */
@@ -82,91 +80,133 @@ final class BdhsSampler {
             Arrays.stream(visible).boxed().toList()));
   }
 
-  private static Sight noised(
+  private static CompletableFuture<Sight> noised(
       RejectionInput input, int steps, KeyedRandom key, VisionLanguageModel model) {
     PixelTensor noisy = DiffusionNoise.apply(input.pixels(), steps, key.with("noise"));
-    return new Sight(
-        ImageView.full(model.encode(noisy)),
+    Transform transform =
         new Transform(
             "diffusion-noise",
             Map.of("noise-steps", Integer.toString(steps)),
             noisy.sha256(),
-            null));
+            null);
+    return model.encode(noisy).thenApply(seen -> new Sight(ImageView.full(seen), transform));
   }
 
   /** Returns the first attempt that is dissimilar enough, or the last one. */
-  Rejection sample(RejectionInput input) {
-    int[] prompt = model.prompt(input.context(), input.prompt());
-    List<String> sentences = Sentences.split(input.chosen());
-    for (int iteration = 1; ; iteration++) {
+  CompletableFuture<Rejection> sample(RejectionInput input) {
+    return new Row(input).attempt(1);
+  }
+
+  /** The attempts at one response. */
+  private final class Row {
+    private final RejectionInput input;
+    private final int[] prompt;
+    private final List<String> sentences;
+    private final Tokens tokens;
+
+    Row(RejectionInput input) {
+      this.input = input;
+      this.prompt = bench.model().prompt(input.context(), input.prompt());
+      this.sentences = Sentences.split(input.chosen());
+      this.tokens = bench.model().response(input.chosen());
+    }
+
+    CompletableFuture<Rejection> attempt(int iteration) {
       KeyedRandom key = input.key().with(iteration);
-      Sight sight = blindfold.apply(input, key);
       boolean last = iteration == settings.iterations();
-      boolean free = last && iteration > 1;
-      Draft draft =
-          free
-              ? generateFreely(prompt, sight.view(), key)
-              : generateGuided(prompt, sight.view(), sentences, key);
-      double cosine = similarity.of(input.chosen(), draft.text);
-      if (last || cosine < settings.similarityThreshold()) {
-        return new Rejection(draft.text, iteration, cosine, draft.cutOff, sight.transform());
+      Plan plan = last && iteration > 1 ? free(key) : guided(key);
+      return blindfold
+          .apply(input, key)
+          .thenComposeAsync(
+              sight ->
+                  bench
+                      .model()
+                      .complete(new Passage(prompt, sight.view(), plan.cuts(), settings.sampling()))
+                      .thenComposeAsync(
+                          written -> gate(plan.put(written), sight, iteration, last), bench),
+              bench);
+    }
+
+    private CompletableFuture<Rejection> gate(
+        Draft draft, Sight sight, int iteration, boolean last) {
+      double cosine = bench.similarity().of(input.chosen(), draft.text);
+      return last || cosine < settings.similarityThreshold()
+          ? CompletableFuture.completedFuture(
+              new Rejection(draft.text, iteration, cosine, draft.cutOff, sight.transform()))
+          : attempt(iteration + 1);
+    }
+
+    /** The model writes the whole response; that it might be the chosen one is only a guess. */
+    private Plan free(KeyedRandom key) {
+      Cut cut = new Cut(tokens.ids(), 0, Continuation.OF_RESPONSE, key.with("free"));
+      return new Plan(List.of(new Piece("", Optional.of(cut))));
+    }
+
+    /** No sentence depends on another's outcome: before each stands the original. */
+    private Plan guided(KeyedRandom key) {
+      List<Piece> pieces = new ArrayList<>();
+      int start = 0;
+      for (int k = 0; k < sentences.size(); k++) {
+        pieces.add(piece(sentences.get(k), start, key.with("sentence").with(k)));
+        start += sentences.get(k).length();
       }
+      return new Plan(pieces);
+    }
+
+    /** Keeps a random first part of a sentence, for the model to go on to the first full stop. */
+    private Piece piece(String original, int start, KeyedRandom key) {
+      boolean swaps = key.with("swap").uniform(0) < settings.yesNoSwapProbability();
+      Optional<String> swapped = swaps ? YesNo.swap(original) : Optional.empty();
+      String sentence = swapped.orElse(original);
+      // With its swap a response has tokens of its own, up to the end of that sentence.
+      Tokens own =
+          swapped.isPresent()
+              ? bench.model().response(input.chosen().substring(0, start) + sentence)
+              : tokens;
+      List<Split> splits = splits(own, start, sentence);
+      if (splits.isEmpty()) {
+        return new Piece(sentence, Optional.empty());
+      }
+      Split split = splits.get(key.with("split").below(splits.size(), 0));
+      return new Piece(
+          split.kept,
+          Optional.of(
+              new Cut(
+                  own.ids(), split.tokens, Continuation.OF_SENTENCE, key.with("continuation"))));
     }
   }
 
   private record Draft(String text, boolean cutOff) {}
 
-  private Draft generateFreely(int[] prompt, ImageView view, KeyedRandom key) {
-    Generation generation =
-        model.generate(
-            prompt,
-            view,
-            new int[0],
-            Continuation.OF_RESPONSE,
-            settings.sampling(),
-            key.with("free"));
-    return new Draft(generation.text().strip(), generation.cutOff());
-  }
+  /**
+   * A part of an attempt.
+   *
+   * @param kept text that is given
+   * @param cut where the model goes on after it; empty if it does not
+   */
+  private record Piece(String kept, Optional<Cut> cut) {}
 
-  private Draft generateGuided(
-      int[] prompt, ImageView view, List<String> sentences, KeyedRandom key) {
-    StringBuilder text = new StringBuilder();
-    boolean cutOff = false;
-    StringBuilder before = new StringBuilder();
-    for (int k = 0; k < sentences.size(); k++) {
-      Draft sentence =
-          completeSentence(
-              prompt, view, before.toString(), sentences.get(k), key.with("sentence").with(k));
-      text.append(sentence.text);
-      cutOff |= sentence.cutOff;
-      // The original, not the draft: no sentence depends on another's outcome.
-      before.append(sentences.get(k));
+  /** The parts of an attempt, in order. */
+  private record Plan(List<Piece> pieces) {
+    List<Cut> cuts() {
+      return pieces.stream().flatMap(piece -> piece.cut.stream()).toList();
     }
-    return new Draft(text.toString().strip(), cutOff);
-  }
 
-  /** Keeps a random first part of the sentence and lets the model go on to the first full stop. */
-  private Draft completeSentence(
-      int[] prompt, ImageView view, String before, String original, KeyedRandom key) {
-    String sentence = original;
-    if (key.with("swap").uniform(0) < settings.yesNoSwapProbability()) {
-      sentence = YesNo.swap(original).orElse(original);
+    /** Returns the attempt, given what the model wrote at the cuts. */
+    Draft put(List<Generation> written) {
+      StringBuilder text = new StringBuilder();
+      boolean cutOff = false;
+      int next = 0;
+      for (Piece piece : pieces) {
+        text.append(piece.kept);
+        if (piece.cut.isPresent()) {
+          Generation generation = written.get(next++);
+          text.append(generation.text().stripTrailing());
+          cutOff |= generation.cutOff();
+        }
+      }
+      return new Draft(text.toString().strip(), cutOff);
     }
-    Tokens tokens = model.response(before + sentence);
-    List<Split> splits = splits(tokens, before.length(), sentence);
-    if (splits.isEmpty()) {
-      return new Draft(sentence, false);
-    }
-    Split split = splits.get(key.with("split").below(splits.size(), 0));
-    Generation generation =
-        model.generate(
-            prompt,
-            view,
-            Arrays.copyOf(tokens.ids(), split.tokens),
-            Continuation.OF_SENTENCE,
-            settings.sampling(),
-            key.with("continuation"));
-    return new Draft(split.kept + generation.text().stripTrailing(), generation.cutOff());
   }
 
   /**
@@ -182,7 +222,7 @@ final class BdhsSampler {
    * tokens before the cut are exactly those of the whole text. The first keeps nothing; there is
    * none in a sentence without words.
    *
-   * @param tokens of the response up to the end of the sentence
+   * @param tokens of a response that has the sentence
    * @param offset where the sentence starts in that text
    */
   private static List<Split> splits(Tokens tokens, int offset, String sentence) {

@@ -1,11 +1,10 @@
 package io.github.pairloom.udfs.strategy;
 
 import io.github.pairloom.udfs.SettingType;
-import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.vlm.Sampling;
-import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.io.Serializable;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * A way to make the rejected side of a pair, with its settings. The record is the recipe's entry.
@@ -23,10 +22,10 @@ public sealed interface RejectionStrategy extends Serializable permits BdhsAtten
   Sampling sampling();
 
   /**
-   * Returns a rejected response. A function of the arguments alone: same input, same answer.
+   * Returns a rejected response, once it is there. A function of the input alone: same input, same
+   * answer, whatever else is on the bench.
    *
-   * @param model open for the calling task
-   * @param similarity open for the calling task
+   * @param bench of the calling task, whose thread this is called on
    */
-  Rejection reject(RejectionInput input, VisionLanguageModel model, Similarity similarity);
+  CompletableFuture<Rejection> reject(RejectionInput input, Workbench bench);
 }

@@ -73,6 +73,11 @@ public final class Sentences {
     return false;
   }
 
+  /** Returns whether a full stop ({@code .} or its East Asian forms) stands anywhere in a text. */
+  public static boolean hasFullStop(String text) {
+    return text.chars().anyMatch(c -> FULL_STOPS.indexOf(c) >= 0);
+  }
+
   /**
    * Returns the indices at which a word begins, in rising order. A word is what whitespace
    * surrounds; in Chinese and Japanese, which have none, it is an ideograph or a kana.

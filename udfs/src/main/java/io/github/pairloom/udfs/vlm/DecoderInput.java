@@ -2,8 +2,8 @@ package io.github.pairloom.udfs.vlm;
 
 import static io.github.pairloom.schemas.Check.check;
 
+import java.nio.FloatBuffer;
 import java.util.Arrays;
-import java.util.function.Function;
 
 /**
  * A token sequence with its image put in: which embedding stands at each place, its position, and
@@ -15,7 +15,7 @@ final class DecoderInput {
   private final int[] ids;
   private final int[] imageTokens;
   private final long[] positions;
-  private final long[] mask;
+  private final boolean[] hidden;
   private final int length;
 
   private DecoderInput(
@@ -23,13 +23,13 @@ final class DecoderInput {
       int[] ids,
       int[] imageTokens,
       long[] positions,
-      long[] mask,
+      boolean[] hidden,
       int length) {
     this.features = features;
     this.ids = ids;
     this.imageTokens = imageTokens;
     this.positions = positions;
-    this.mask = mask;
+    this.hidden = hidden;
     this.length = length;
   }
 
@@ -49,18 +49,19 @@ final class DecoderInput {
     int[] keptIds = new int[capacity];
     int[] imageTokens = new int[capacity];
     long[] positions = new long[capacity];
-    long[] mask = new long[capacity];
+    boolean[] hidden = new boolean[capacity];
     int size = 0;
     int position = 0;
     for (int id : ids) {
       int span = id == imageId ? visible.length : 1;
       for (int i = 0; i < span; i++, position++) {
-        boolean hidden = id == imageId && !visible[i];
-        if (!hidden || masking == Masking.ATTENTION) {
-          keptIds[size] = id;
+        boolean hides = id == imageId && !visible[i];
+        if (!hides || masking == Masking.ATTENTION) {
+          // Whatever stands for the image is looked up in its features, not by an id.
+          keptIds[size] = id == imageId ? 0 : id;
           imageTokens[size] = id == imageId ? i : -1;
           positions[size] = position;
-          mask[size++] = hidden ? 0 : 1;
+          hidden[size++] = hides;
         }
       }
     }
@@ -69,8 +70,13 @@ final class DecoderInput {
         Arrays.copyOf(keptIds, size),
         Arrays.copyOf(imageTokens, size),
         Arrays.copyOf(positions, size),
-        Arrays.copyOf(mask, size),
+        Arrays.copyOf(hidden, size),
         position);
+  }
+
+  /** Returns the number of places. */
+  int places() {
+    return ids.length;
   }
 
   /** Returns the position of the token after the last. */
@@ -78,14 +84,9 @@ final class DecoderInput {
     return length;
   }
 
-  /** Returns the positions, one per place. */
-  long[] positions() {
-    return positions;
-  }
-
-  /** Returns 1 for each place that may be attended to, else 0. */
-  long[] mask() {
-    return mask;
+  /** Returns for each place whether nothing may attend to it. */
+  boolean[] hidden() {
+    return hidden;
   }
 
   /** Returns whether an image token stands at {@code place}. */
@@ -94,23 +95,34 @@ final class DecoderInput {
   }
 
   /**
-   * Returns the embeddings, [places, width] row by row.
+   * Writes this sequence as the next row of {@code batch}, filled up in front.
    *
-   * @param embed gives the embeddings of token ids
+   * @param batch without places before the new ones
    */
-  float[] embeddings(Function<int[], float[]> embed) {
-    float[] embeddings = embed.apply(ids);
-    int width = embeddings.length / ids.length;
+  void writeTo(DecoderBatch batch, TokenEmbeddings table) {
+    int width = table.width();
     check(
         width == features.width(),
         "Invalid model: its text embeddings are %s wide, its image features %s",
         width,
         features.width());
+    FloatBuffer target = batch.embeddings();
+    float[][] embeddings = table.of(ids);
+    int padding = batch.length() - ids.length;
+    for (int i = 0; i < padding; i++) {
+      // Any finite values do: nobody attends to them.
+      target.put(embeddings[0]);
+      batch.positions().put(0);
+      batch.mask().put(0);
+    }
     for (int place = 0; place < ids.length; place++) {
       if (isImage(place)) {
-        features.copy(imageTokens[place], embeddings, place * width);
+        features.writeTo(target, imageTokens[place]);
+      } else {
+        target.put(embeddings[place]);
       }
+      batch.positions().put(positions[place]);
+      batch.mask().put(hidden[place] ? 0 : 1);
     }
-    return embeddings;
   }
 }

@@ -11,12 +11,17 @@ import org.apache.spark.resource.ResourceInformation;
 /**
  * The models of this JVM: each is loaded once per device, by the first task that asks, and stays
  * for the tasks that come after. All are closed when the JVM ends.
+ *
+ * <p>A GPU has one {@link Lane}, which all tasks share: it does one thing at a time, and the fuller
+ * its batches the better. On the CPU each task has a lane of its own, as each has cores of its own,
+ * on weights that all share.
  */
 public final class ExecutorModels {
-  private record Key(ModelSpec spec, String device) {}
+  private record Key(ModelSpec spec, int threads, String device) {}
 
   private static final Map<Key, Loaded> LOADED = new ConcurrentHashMap<>();
   private static final LongAdder LOADS = new LongAdder();
+  private static final ModelMetrics METRICS = new ModelMetrics();
 
   static {
     Runtime.getRuntime().addShutdownHook(new Thread(ExecutorModels::closeAll, "pairloom-models"));
@@ -30,8 +35,32 @@ public final class ExecutorModels {
     private int users;
     private boolean condemned;
 
+    /** Of all tasks, on a GPU; null before the first and on the CPU. */
+    private Lane shared;
+
     Loaded(OnnxWeights weights) {
       this.weights = weights;
+    }
+
+    synchronized VisionLanguageModel open(ModelSpec spec, Device device) {
+      if (device.isGpu()) {
+        if (shared == null) {
+          shared = lane(spec, device);
+        }
+        return OnnxVisionLanguageModel.on(shared, weights, this::leave);
+      }
+      Lane own = lane(spec, device);
+      return OnnxVisionLanguageModel.on(
+          own,
+          weights,
+          () -> {
+            own.close();
+            leave();
+          });
+    }
+
+    private Lane lane(ModelSpec spec, Device device) {
+      return new Lane(new Engine(weights, spec.batch(), METRICS), METRICS, device.toString());
     }
 
     synchronized boolean enter() {
@@ -54,6 +83,9 @@ public final class ExecutorModels {
 
     private void closeIfUnused() {
       if (condemned && users == 0) {
+        if (shared != null) {
+          shared.close();
+        }
         weights.close();
       }
     }
@@ -66,19 +98,42 @@ public final class ExecutorModels {
    */
   public static VisionLanguageModel open(ModelSpec spec) {
     Device device = device(spec);
-    Key key = new Key(spec, device.toString());
+    return enter(spec, device).open(spec, device);
+  }
+
+  /**
+   * Opens a model that the thread which waits for it works for, so that one thread does everything:
+   * for measurements, and for programs without Spark.
+   *
+   * @throws ModelException if it cannot be loaded
+   */
+  public static VisionLanguageModel openInline(ModelSpec spec) {
+    Loaded loaded = enter(spec, device(spec));
+    Engine engine = new Engine(loaded.weights, spec.batch(), METRICS);
+    return OnnxVisionLanguageModel.inline(engine, loaded.weights, loaded::leave);
+  }
+
+  private static Loaded enter(ModelSpec spec, Device device) {
+    // Weights are the same however they are batched.
+    Key key = new Key(spec.with(Batching.DEFAULTS), spec.threadsOfTask(), device.toString());
     while (true) {
       Loaded loaded =
           LOADED.computeIfAbsent(
               key,
               k -> {
                 LOADS.increment();
-                return new Loaded(OnnxWeights.load(spec, device));
+                METRICS.add(ModelMetrics.Figure.MODEL_LOADS, 1);
+                return new Loaded(OnnxWeights.load(spec, device, k.threads));
               });
       if (loaded.enter()) {
-        return new OnnxVisionLanguageModel(loaded.weights, loaded::leave);
+        return loaded;
       }
     }
+  }
+
+  /** Returns what the models of this JVM have done. */
+  public static ModelMetrics metrics() {
+    return METRICS;
   }
 
   /** Returns how many models this JVM has loaded so far. */

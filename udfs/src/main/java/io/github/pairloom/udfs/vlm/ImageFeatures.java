@@ -2,6 +2,8 @@ package io.github.pairloom.udfs.vlm;
 
 import static io.github.pairloom.schemas.Check.check;
 
+import java.nio.FloatBuffer;
+
 /**
  * An encoded image: one embedding per image token, in the language model's space. Read-only; an
  * image is encoded once and shared by all its prompts.
@@ -34,7 +36,12 @@ public final class ImageFeatures {
     return values.length / tokens;
   }
 
-  void copy(int token, float[] target, int offset) {
-    System.arraycopy(values, token * width(), target, offset, width());
+  /** Returns the memory that the embeddings take. */
+  public long bytes() {
+    return (long) values.length * Float.BYTES;
+  }
+
+  void writeTo(FloatBuffer target, int token) {
+    target.put(values, token * width(), width());
   }
 }

@@ -4,6 +4,8 @@ import static io.github.pairloom.schemas.Check.check;
 
 import io.github.pairloom.udfs.Setting;
 import java.io.Serializable;
+import java.nio.file.Path;
+import org.apache.spark.TaskContext;
 
 /**
  * Which vision-language model to load, and how. Small and serializable: it travels to executors,
@@ -13,7 +15,8 @@ import java.io.Serializable;
  * @param suffix variant of the graphs, appended to their file names
  * @param chatTemplate Jinja template to use in place of the folder's own; empty: the folder's own
  * @param device where the model runs
- * @param threads intra-op threads of one run on the CPU
+ * @param threads intra-op threads of one run on the CPU; 0: as many as Spark gives a task
+ * @param batch how much is worked on at once
  */
 public record ModelSpec(
     @Setting(
@@ -34,8 +37,14 @@ public record ModelSpec(
         String chatTemplate,
     @Setting(value = "cpu, or gpu: the GPU that Spark assigned to the task", defaults = "cpu")
         Device device,
-    @Setting(value = "Intra-op threads of one model run on the CPU, at least 1", defaults = "1")
-        int threads)
+    @Setting(
+            value =
+                "Intra-op threads of one model run on the CPU; 0: as many as Spark gives a task"
+                    + " (spark.task.cpus)",
+            defaults = "0")
+        int threads,
+    @Setting("How much the model works on at once; what it writes does not depend on it")
+        Batching batch)
     implements Serializable {
   /** Where a model runs. */
   public enum Device {
@@ -49,6 +58,22 @@ public record ModelSpec(
         suffix.isEmpty() || suffix.matches("_[a-z0-9]+"),
         "Invalid suffix: '%s' (must be empty or like _fp16)",
         suffix);
-    check(threads >= 1, "Invalid threads: %s (must be at least 1)", threads);
+    check(threads >= 0, "Invalid threads: %s (must be at least 0)", threads);
+  }
+
+  /** Returns the model in {@code folder}, on one thread of the CPU. */
+  public static ModelSpec onCpu(Path folder) {
+    return new ModelSpec(folder.toString(), "", "", Device.CPU, 1, Batching.DEFAULTS);
+  }
+
+  /** Returns the same model with other batches. */
+  public ModelSpec with(Batching other) {
+    return new ModelSpec(path, suffix, chatTemplate, device, threads, other);
+  }
+
+  /** Returns {@link #threads}, or what Spark gives the calling task; 1 outside of Spark. */
+  public int threadsOfTask() {
+    TaskContext task = TaskContext.get();
+    return threads > 0 ? threads : task == null ? 1 : task.cpus();
   }
 }

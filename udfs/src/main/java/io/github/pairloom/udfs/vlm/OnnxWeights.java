@@ -1,58 +1,51 @@
 package io.github.pairloom.udfs.vlm;
 
 import ai.djl.Device;
+import ai.djl.inference.Predictor;
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.repository.zoo.ZooModel;
-import ai.onnxruntime.NodeInfo;
-import ai.onnxruntime.OnnxJavaType;
+import ai.djl.translate.TranslateException;
 import ai.onnxruntime.OrtException;
-import ai.onnxruntime.OrtSession;
-import ai.onnxruntime.TensorInfo;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.image.ImagePreprocessor;
 import io.github.pairloom.udfs.onnx.OnnxEngine;
 import io.github.pairloom.udfs.text.PromptEncoder;
+import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.text.TextTokenizer;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
  * A loaded model: three graphs, a tokenizer, a chat template. Shared by all tasks of an executor;
  * everything here is immutable or safe for several threads.
  *
- * <p>The two encoders run through DJL. The decoder runs on ONNX Runtime itself, in DJL's
- * environment: DJL's block shows neither the inputs' types and shapes nor lets one choose outputs,
- * and a key/value cache needs both.
+ * <p>The two encoders run through DJL; see {@link Decoder} for the third graph.
  */
 final class OnnxWeights implements AutoCloseable {
-  private static final String PAST = "past_key_values.";
-  private static final Set<String> KNOWN_INPUTS =
-      Set.of("inputs_embeds", "attention_mask", "position_ids", "num_logits_to_keep");
-
   final ModelIdentity identity;
   final ImagePreprocessor preprocessor;
   final TextTokenizer tokenizer;
   final PromptEncoder promptEncoder;
   final Set<Integer> endTokens;
   final ZooModel<NDList, NDList> visionEncoder;
-  final ZooModel<NDList, NDList> embedTokens;
-  final OrtSession decoder;
+  final TokenEmbeddings embeddings;
+  final Decoder decoder;
+  final TensorGraphs graphs;
+  final Capabilities capabilities;
 
-  /** Shapes of the caches by input name, [1, heads, 0, width]: the cache before the first token. */
-  final Map<String, long[]> emptyCaches;
-
-  final boolean takesPositions;
-  final boolean takesLogitsToKeep;
-
+  private final ZooModel<NDList, NDList> embedTokens;
+  private final Predictor<NDList, NDList> embedder;
+  private final boolean[] mayEndSentence;
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
-  private OnnxWeights(ModelSpec spec, Device device) throws IOException, OrtException {
+  private OnnxWeights(ModelSpec spec, Device device, int threads) throws IOException, OrtException {
     try {
       ModelFiles files = new ModelFiles(spec);
       identity = files.identity();
@@ -60,13 +53,18 @@ final class OnnxWeights implements AutoCloseable {
       preprocessor = ImagePreprocessor.read(files.folder().resolve("preprocessor_config.json"));
       tokenizer = keep(TextTokenizer.open(files.folder(), List.of(files.imageToken())));
       promptEncoder = new PromptEncoder(files.chatTemplate(), tokenizer, files.imageToken());
-      visionEncoder = keep(OnnxEngine.load(files.visionEncoder(), device, spec.threads()));
-      embedTokens = keep(OnnxEngine.load(files.embedTokens(), device, spec.threads()));
-      decoder = keep(openDecoder(files.decoder(), device, spec.threads()));
-      Map<String, NodeInfo> inputs = decoder.getInputInfo();
-      takesPositions = inputs.containsKey("position_ids");
-      takesLogitsToKeep = inputs.containsKey("num_logits_to_keep");
-      emptyCaches = caches(files.decoder(), inputs);
+      visionEncoder = keep(OnnxEngine.load(files.visionEncoder(), device, threads));
+      embedTokens = keep(OnnxEngine.load(files.embedTokens(), device, threads));
+      embedder = keep(embedTokens.newPredictor());
+      decoder = keep(Decoder.open(files.decoder(), device, threads));
+      graphs = keep(new TensorGraphs(decoder.cacheType(), decoder.logitsType()));
+      int vocabulary = tokenizer.vocabularySize();
+      mayEndSentence = new boolean[vocabulary];
+      for (int id = 0; id < vocabulary; id++) {
+        mayEndSentence[id] = mayEndSentence(tokenizer.decode(id));
+      }
+      embeddings = new TokenEmbeddings(this::embed, vocabulary);
+      capabilities = ModelProbe.probe(decoder, graphs, embeddings, vocabulary);
     } catch (IOException | OrtException | RuntimeException e) {
       close();
       throw e;
@@ -76,65 +74,42 @@ final class OnnxWeights implements AutoCloseable {
   /**
    * Loads a model.
    *
+   * @param threads intra-op threads on the CPU
    * @throws ModelException if it cannot be loaded, or has inputs that this code cannot give
    */
-  static OnnxWeights load(ModelSpec spec, Device device) {
+  static OnnxWeights load(ModelSpec spec, Device device, int threads) {
     try {
-      return new OnnxWeights(spec, device);
+      return new OnnxWeights(spec, device, threads);
     } catch (IOException | OrtException e) {
       throw new ModelException("Cannot load model " + spec.path() + ": " + e.getMessage(), e);
     }
   }
 
-  private static OrtSession openDecoder(Path file, Device device, int threads) throws OrtException {
-    try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-      options.setIntraOpNumThreads(threads);
-      options.setInterOpNumThreads(1);
-      if (device.isGpu()) {
-        options.addCUDA(device.getDeviceId());
+  /**
+   * Returns whether a text may be complete to a full stop with this token at its end where it was
+   * not before; asking the text itself takes far longer.
+   */
+  boolean mayEndSentence(int token) {
+    return token >= mayEndSentence.length || mayEndSentence[token];
+  }
+
+  /** Parts of characters decode to no character, so what they will be is not known. */
+  private static boolean mayEndSentence(String piece) {
+    return piece.isEmpty() || piece.indexOf('\uFFFD') >= 0 || Sentences.hasFullStop(piece);
+  }
+
+  /** Predictors serve one thread at a time; almost all embeddings are asked for once. */
+  private synchronized float[] embed(int... ids) {
+    try (NDManager manager = embedTokens.getNDManager().newSubManager()) {
+      NDArray input =
+          manager.create(Arrays.stream(ids).asLongStream().toArray(), new Shape(1, ids.length));
+      input.setName("input_ids");
+      try (NDList output = embedder.predict(new NDList(input))) {
+        return output.get(0).toFloatArray();
       }
-      return OnnxEngine.environment().createSession(file.toString(), options);
+    } catch (TranslateException e) {
+      throw new ModelException("Token embedding failed: " + e.getMessage(), e);
     }
-  }
-
-  private static Map<String, long[]> caches(Path file, Map<String, NodeInfo> inputs) {
-    Map<String, long[]> caches = new LinkedHashMap<>();
-    inputs.forEach(
-        (name, node) -> {
-          TensorInfo info = (TensorInfo) node.getInfo();
-          if (name.startsWith(PAST)) {
-            long[] shape = info.getShape();
-            if (info.type != OnnxJavaType.FLOAT || shape.length != 4) {
-              throw new ModelException(
-                  "Cannot use model "
-                      + file
-                      + ": input "
-                      + name
-                      + " is "
-                      + info
-                      + ", needed is float32 [batch, heads, past, width]. Use a graph with float32"
-                      + " caches (often the one without a suffix)");
-            }
-            caches.put(name, new long[] {1, shape[1], 0, shape[3]});
-          } else if (!KNOWN_INPUTS.contains(name)) {
-            throw new ModelException(
-                "Cannot use model "
-                    + file
-                    + ": it wants input '"
-                    + name
-                    + "', known are "
-                    + KNOWN_INPUTS
-                    + " and "
-                    + PAST
-                    + "*. This model family is not supported");
-          }
-        });
-    return caches;
-  }
-
-  /** Returns the output that becomes cache input {@code name} of the next step. */
-  static String presentOf(String name) {
-    return "present." + name.substring(PAST.length());
   }
 
   private <T extends AutoCloseable> T keep(T resource) {

@@ -41,6 +41,11 @@ public record Sampling(
     return temperature == 0;
   }
 
+  /** Returns whether only some of the tokens may be drawn. */
+  boolean drawsFromNucleus() {
+    return topP < 1 && !greedy();
+  }
+
   /** Returns the settings by their recipe keys, for provenance. */
   public Map<String, String> asMap() {
     return new TreeMap<>(

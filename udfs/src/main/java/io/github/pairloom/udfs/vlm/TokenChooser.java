@@ -1,14 +1,17 @@
 package io.github.pairloom.udfs.vlm;
 
 import io.github.pairloom.udfs.KeyedRandom;
-import java.util.Comparator;
-import java.util.stream.IntStream;
+import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * Chooses the next token. A function of the logits, the key and the token's position alone: the
  * same logits at the same position give the same token in any batch, retry or order.
  */
 final class TokenChooser {
+  /** Share by which the rounding of sums of probabilities may be off. */
+  private static final double SUM_ERROR = 1e-5;
+
   private final Sampling sampling;
   private final KeyedRandom key;
 
@@ -23,34 +26,84 @@ final class TokenChooser {
    * @param logits of the whole vocabulary
    * @param position of the token in the response, from 0
    */
-  int choose(float[] logits, int position) {
-    if (sampling.greedy()) {
-      return argmax(logits);
-    }
-    KeyedRandom draws = key.with(position);
-    float floor = sampling.topP() < 1 ? nucleusFloor(logits) : Float.NEGATIVE_INFINITY;
-    int best = -1;
-    double bestScore = Double.NEGATIVE_INFINITY;
+  Choice choose(float[] logits, int position) {
+    Race race = new Race(position);
+    float floor = sampling.drawsFromNucleus() ? nucleusFloor(logits) : Float.NEGATIVE_INFINITY;
     for (int v = 0; v < logits.length; v++) {
       if (logits[v] >= floor) {
-        double score = logits[v] / sampling.temperature() + draws.gumbel(v);
-        if (score > bestScore) {
-          bestScore = score;
-          best = v;
-        }
+        race.enter(v, logits[v]);
       }
     }
-    return best;
+    return race.winner();
   }
 
-  private static int argmax(float[] logits) {
-    int best = 0;
-    for (int v = 1; v < logits.length; v++) {
-      if (logits[v] > logits[best]) {
-        best = v;
+  /**
+   * Returns the token for {@code position} as {@link #choose(float[], int)} would from the whole
+   * row, or empty if its largest logits do not decide it.
+   *
+   * @param row of {@code top}
+   * @param position of the token in the response, from 0
+   */
+  Optional<Choice> choose(TopLogits top, int row, int position) {
+    int entrants = sampling.drawsFromNucleus() ? nucleusSize(top, row) : top.count();
+    if (entrants == 0) {
+      return Optional.empty();
+    }
+    Race race = new Race(position);
+    for (int i = 0; i < entrants; i++) {
+      race.enter(top.token(row, i), top.value(row, i));
+    }
+    boolean decided =
+        sampling.greedy() || sampling.drawsFromNucleus() || !race.isOpenBelow(top, row);
+    return decided ? Optional.of(race.winner()) : Optional.empty();
+  }
+
+  /** Tokens that compete for a position: the highest score wins. */
+  private final class Race {
+    private final KeyedRandom draws;
+    private int best = -1;
+    private double bestScore = Double.NEGATIVE_INFINITY;
+    private double second = Double.NEGATIVE_INFINITY;
+
+    Race(int position) {
+      draws = key.with(position);
+    }
+
+    void enter(int token, float logit) {
+      double score =
+          sampling.greedy() ? logit : logit / sampling.temperature() + draws.gumbel(token);
+      if (score > bestScore || (score == bestScore && token < best)) {
+        second = bestScore;
+        bestScore = score;
+        best = token;
+      } else if (score > second) {
+        second = score;
       }
     }
-    return best;
+
+    /**
+     * Returns whether a token that is not among the row's largest might come first or second. Only
+     * its draw can lift it there, and draws are quickly held against a bound, before any is turned
+     * into Gumbel noise.
+     */
+    boolean isOpenBelow(TopLogits top, int row) {
+      if (top.count() == top.vocabulary()) {
+        return false;
+      }
+      double most = top.value(row, top.count() - 1) / sampling.temperature();
+      double bound = Math.exp(-Math.exp(most - second));
+      for (int v = 0; v < top.vocabulary(); v++) {
+        if (draws.uniform(v) >= bound && !top.contains(row, v)) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    Choice winner() {
+      double margin = bestScore - second;
+      return new Choice(best, sampling.greedy() ? margin : margin * sampling.temperature());
+    }
   }
 
   /**
@@ -58,24 +111,43 @@ final class TokenChooser {
    * with the one that reaches top-p (Holtzman et al., ICLR 2020, section 3.1).
    */
   private float nucleusFloor(float[] logits) {
-    int[] order =
-        IntStream.range(0, logits.length)
-            .boxed()
-            .sorted(Comparator.comparingDouble((Integer v) -> -logits[v]))
-            .mapToInt(Integer::intValue)
-            .toArray();
-    double max = logits[order[0]];
+    float[] sorted = logits.clone();
+    Arrays.sort(sorted);
+    double max = sorted[sorted.length - 1];
     double total = 0;
     for (float logit : logits) {
-      total += Math.exp((logit - max) / sampling.temperature());
+      total += probability(logit, max);
     }
     double sum = 0;
-    for (int v : order) {
-      sum += Math.exp((logits[v] - max) / sampling.temperature());
+    for (int i = sorted.length - 1; i > 0; i--) {
+      sum += probability(sorted[i], max);
       if (sum >= sampling.topP() * total) {
-        return logits[v];
+        return sorted[i];
       }
     }
-    return logits[order[order.length - 1]];
+    return sorted[0];
+  }
+
+  /**
+   * Returns how many of the largest logits are the nucleus; 0 if that cannot be said, because it
+   * reaches beyond them or because rounding decides where it ends.
+   */
+  private int nucleusSize(TopLogits top, int row) {
+    double sum = 0;
+    for (int i = 0; i < top.count(); i++) {
+      sum += Math.exp(top.value(row, i) / sampling.temperature() - top.logSum(row));
+      if (Math.abs(sum - sampling.topP()) < SUM_ERROR) {
+        return 0;
+      }
+      if (sum > sampling.topP()) {
+        boolean tied = i + 1 == top.count() || top.value(row, i + 1) == top.value(row, i);
+        return tied && top.count() < top.vocabulary() ? 0 : i + 1;
+      }
+    }
+    return 0;
+  }
+
+  private double probability(float logit, double max) {
+    return Math.exp((logit - max) / sampling.temperature());
   }
 }

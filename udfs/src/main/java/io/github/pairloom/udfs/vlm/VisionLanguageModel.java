@@ -6,10 +6,14 @@ import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.text.Tokens;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /**
- * A vision-language model, as one task sees it: the weights may be shared, this object is not. Not
- * thread-safe; close it when the task ends.
+ * A vision-language model, as one task sees it: the weights may be shared, this object is not.
+ *
+ * <p>Work is handed in and comes back as a future, so that the model can take much of it at once;
+ * what comes back does not depend on what else was under way. Hand in plenty, then wait. Work is
+ * handed in and waited for by one thread; close it when the task ends.
  */
 public interface VisionLanguageModel extends AutoCloseable {
   /** Returns which model this is. */
@@ -18,8 +22,8 @@ public interface VisionLanguageModel extends AutoCloseable {
   /** Returns the image as the vision encoder wants it: resized, cropped, normalised. */
   PixelTensor preprocess(RgbImage image);
 
-  /** Returns the encoded image. Done once per image, for all its prompts. */
-  ImageFeatures encode(PixelTensor pixels);
+  /** Hands in an image to be encoded. Done once per image, for all its prompts. */
+  CompletableFuture<ImageFeatures> encode(PixelTensor pixels);
 
   /**
    * Returns the ids of a conversation up to where the assistant is to speak. The image belongs to
@@ -30,20 +34,21 @@ public interface VisionLanguageModel extends AutoCloseable {
   /** Returns the tokens of a response, tokenised on its own; none of them is a control token. */
   Tokens response(String text);
 
+  /** Hands in a passage; gives what the model writes from each of its cuts, in their order. */
+  CompletableFuture<List<Generation>> complete(Passage passage);
+
   /**
-   * Lets the model go on from {@code prompt} and the first tokens of a response.
+   * Works for the calling thread if this model has no thread of its own, and does nothing if it
+   * has.
    *
-   * @param view what it may see of the image
-   * @param prefix tokens of the response that are given, none for a response of its own; draws are
-   *     keyed by the position in the response, so the prefix counts
+   * @return whether there was anything to do
    */
-  Generation generate(
-      int[] prompt,
-      ImageView view,
-      int[] prefix,
-      Continuation continuation,
-      Sampling sampling,
-      KeyedRandom key);
+  boolean work();
+
+  /**
+   * Returns what {@code result} comes to, working for it if this model has no thread of its own.
+   */
+  <T> T await(CompletableFuture<T> result);
 
   /**
    * Returns the logits after each token that is no image token, in order.
@@ -51,6 +56,24 @@ public interface VisionLanguageModel extends AutoCloseable {
    * @param ids a prompt and the tokens after it
    */
   float[][] textLogits(int[] ids, ImageView view, Masking masking);
+
+  /**
+   * Lets the model go on from {@code prompt} and the first tokens of a response, and waits.
+   *
+   * @param view what it may see of the image
+   * @param prefix tokens of the response that are given, none for a response of its own
+   * @param key root of the draws, each addressed by its token's position in the response
+   */
+  default Generation generate(
+      int[] prompt,
+      ImageView view,
+      int[] prefix,
+      Continuation continuation,
+      Sampling sampling,
+      KeyedRandom key) {
+    Cut cut = new Cut(prefix, prefix.length, continuation, key);
+    return await(complete(new Passage(prompt, view, List.of(cut), sampling))).get(0);
+  }
 
   @Override
   void close();

@@ -26,24 +26,26 @@ import org.junit.jupiter.api.Test;
 
 class TestBdhs {
   private static final Sampling SAMPLING = new Sampling(0.7, 1, 90);
+  private static Workbench bench;
   private static VisionLanguageModel model;
-  private static Similarity similarity;
   private static List<Scene> scenes;
 
   @BeforeAll
   static void open() {
     model = ExecutorModels.open(DemoFiles.model());
-    similarity =
-        new Similarity(
-            new SimilaritySettings(SimilaritySettings.MINILM, SimilaritySettings.Scope.RESPONSE),
-            SentenceEmbedder.open(SimilaritySettings.MINILM, 1));
+    bench =
+        new Workbench(
+            model,
+            new Similarity(
+                new SimilaritySettings(
+                    SimilaritySettings.MINILM, SimilaritySettings.Scope.RESPONSE),
+                SentenceEmbedder.open(SimilaritySettings.MINILM, 1)));
     scenes = DemoFiles.scenes(12);
   }
 
   @AfterAll
   static void close() {
-    similarity.close();
-    model.close();
+    bench.close();
   }
 
   @Test
@@ -64,7 +66,7 @@ class TestBdhs {
     RejectionStrategy strategy = attention(1, 1, 0.97);
     long distinct =
         IntStream.range(0, 8)
-            .mapToObj(i -> strategy.reject(input(scene, KeyedRandom.of(i)), model, similarity))
+            .mapToObj(i -> reject(strategy, scene, KeyedRandom.of(i)))
             .map(Rejection::text)
             .distinct()
             .count();
@@ -123,12 +125,12 @@ class TestBdhs {
       RejectionInput input =
           new RejectionInput(
               pixels(scene),
-              model.encode(pixels(scene)),
+              bench.await(model.encode(pixels(scene))),
               List.of(),
               "Is there a cat?",
               "No, there is no cat.",
               KeyedRandom.of(i));
-      String text = new BdhsAttention(1, always).reject(input, model, similarity).text();
+      String text = bench.await(new BdhsAttention(1, always).reject(input, bench)).text();
       swapped |= text.startsWith("Yes, ");
     }
     assertTrue(swapped, "no sentence of 20 starts with the other word");
@@ -171,13 +173,18 @@ class TestBdhs {
   }
 
   private static Rejection reject(RejectionStrategy strategy, Scene scene, KeyedRandom key) {
-    return strategy.reject(input(scene, key), model, similarity);
+    return bench.await(strategy.reject(input(scene, key), bench));
   }
 
   private static RejectionInput input(Scene scene, KeyedRandom key) {
     PixelTensor pixels = pixels(scene);
     return new RejectionInput(
-        pixels, model.encode(pixels), List.of(), scene.prompt(), scene.response(), key);
+        pixels,
+        bench.await(model.encode(pixels)),
+        List.of(),
+        scene.prompt(),
+        scene.response(),
+        key);
   }
 
   private static PixelTensor pixels(Scene scene) {

@@ -28,11 +28,11 @@ class TestOnnxVisionLanguageModel {
   private static final Sampling GREEDY = new Sampling(0, 1, 80);
   private static final KeyedRandom KEY = KeyedRandom.of(1);
 
-  private OnnxVisionLanguageModel model;
+  private VisionLanguageModel model;
 
   @BeforeEach
   void open() {
-    model = (OnnxVisionLanguageModel) ExecutorModels.open(DemoFiles.model());
+    model = ExecutorModels.open(DemoFiles.model());
   }
 
   @AfterEach
@@ -104,7 +104,7 @@ class TestOnnxVisionLanguageModel {
     // The row before the first written token is that of the prompt's last; one id is the image.
     int first = prompt.length - 2;
     for (int i = 0; i < written.length; i++) {
-      assertEquals(written[i], greedy.choose(logits[first + i], i), "token " + i);
+      assertEquals(written[i], greedy.choose(logits[first + i], i).token(), "token " + i);
     }
   }
 
@@ -176,7 +176,7 @@ class TestOnnxVisionLanguageModel {
                   try (VisionLanguageModel own = ExecutorModels.open(DemoFiles.model())) {
                     return own.generate(
                             own.prompt(List.of(), scene.prompt()),
-                            ImageView.full(own.encode(own.preprocess(scene.image()))),
+                            ImageView.full(own.await(own.encode(own.preprocess(scene.image())))),
                             new int[0],
                             Continuation.OF_RESPONSE,
                             GREEDY,
@@ -210,18 +210,15 @@ class TestOnnxVisionLanguageModel {
   @Test
   void aFolderWithoutAModelIsRefusedWithTheMissingFiles(@TempDir Path empty) {
     ModelException e =
-        assertThrows(
-            ModelException.class,
-            () ->
-                ExecutorModels.open(
-                    new ModelSpec(empty.toString(), "", "", ModelSpec.Device.CPU, 1)));
+        assertThrows(ModelException.class, () -> ExecutorModels.open(ModelSpec.onCpu(empty)));
     assertTrue(e.getMessage().contains("onnx/vision_encoder.onnx"), e.getMessage());
     assertTrue(e.getMessage().contains("Set model.path"), e.getMessage());
   }
 
   @Test
   void aGpuThatSparkDidNotAssignIsRefused() {
-    ModelSpec onGpu = new ModelSpec(DemoFiles.model().path(), "", "", ModelSpec.Device.GPU, 1);
+    ModelSpec onGpu =
+        new ModelSpec(DemoFiles.model().path(), "", "", ModelSpec.Device.GPU, 1, Batching.DEFAULTS);
     ModelException e = assertThrows(ModelException.class, () -> ExecutorModels.open(onGpu));
     assertTrue(e.getMessage().contains("spark.task.resource.gpu.amount"), e.getMessage());
   }
@@ -237,7 +234,7 @@ class TestOnnxVisionLanguageModel {
         }
       }
     }
-    ModelSpec spec = new ModelSpec(copy.toString(), "", "", ModelSpec.Device.CPU, 1);
+    ModelSpec spec = ModelSpec.onCpu(copy);
     assertEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
     java.nio.file.Files.writeString(
         copy.resolve("generation_config.json"), "{\"eos_token_id\": [2, 0]}");
@@ -245,7 +242,7 @@ class TestOnnxVisionLanguageModel {
   }
 
   private ImageFeatures encode(Scene scene) {
-    return model.encode(model.preprocess(scene.image()));
+    return model.await(model.encode(model.preprocess(scene.image())));
   }
 
   private Generation describe(Scene scene, ImageView view) {

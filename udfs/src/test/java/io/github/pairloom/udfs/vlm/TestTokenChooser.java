@@ -4,6 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.pairloom.udfs.KeyedRandom;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class TestTokenChooser {
@@ -12,7 +15,7 @@ class TestTokenChooser {
 
   @Test
   void greedyTakesTheMostLikelyTokenAndTheLowestIdAmongEquals() {
-    assertEquals(1, chooser(0, 1).choose(LOGITS, 9));
+    assertEquals(1, chooser(0, 1).choose(LOGITS, 9).token());
   }
 
   @Test
@@ -42,9 +45,63 @@ class TestTokenChooser {
   @Test
   void theSamePositionGivesTheSameToken() {
     TokenChooser chooser = chooser(1, 1);
-    int first = chooser.choose(LOGITS, 5);
+    int first = chooser.choose(LOGITS, 5).token();
     draw(chooser);
-    assertEquals(first, chooser.choose(LOGITS.clone(), 5));
+    assertEquals(first, chooser.choose(LOGITS.clone(), 5).token());
+  }
+
+  @Test
+  void theLargestLogitsDecideAsTheWholeRowWouldOrSayThatTheyDoNot() {
+    long seed = Long.getLong("tests.seed", System.nanoTime());
+    KeyedRandom draws = KeyedRandom.of(seed);
+    int decided = 0;
+    int undecided = 0;
+    for (int i = 0; i < 4000; i++) {
+      KeyedRandom row = draws.with(i);
+      // From rows with one likely token to rows where all are alike.
+      double spread = 8 * row.uniform(-1);
+      float[] logits = new float[200];
+      for (int v = 0; v < logits.length; v++) {
+        logits[v] = (float) (spread * row.gaussian(v));
+      }
+      double temperature = i % 5 == 0 ? 0 : 2 * row.uniform(-2) + 0.01;
+      double topP = i % 3 == 0 ? 0.5 + row.uniform(-3) / 2 : 1;
+      TokenChooser chooser =
+          new TokenChooser(new Sampling(temperature, topP, 10), row.with("chooser"));
+      Choice whole = chooser.choose(logits, i);
+      Optional<Choice> top = chooser.choose(top(logits, 16, temperature), 0, i);
+      if (top.isPresent()) {
+        String message = "row " + i + ", rerun with -Dtests.seed=" + seed;
+        assertEquals(whole.token(), top.get().token(), message);
+        assertEquals(whole.margin(), top.get().margin(), 1e-6, message);
+        decided++;
+      } else {
+        undecided++;
+      }
+    }
+    assertTrue(decided > 1000 && undecided > 100, decided + " decided, " + undecided + " not");
+  }
+
+  private static TopLogits top(float[] logits, int count, double temperature) {
+    int[] order =
+        IntStream.range(0, logits.length)
+            .boxed()
+            .sorted(Comparator.comparingDouble(v -> -logits[v]))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    float[] values = new float[count];
+    long[] tokens = new long[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = logits[order[i]];
+      tokens[i] = order[i];
+    }
+    double divisor = temperature == 0 ? 1 : temperature;
+    double sum = 0;
+    for (float logit : logits) {
+      sum += Math.exp((logit - values[0]) / divisor);
+    }
+    float logSum = (float) (values[0] / divisor + Math.log(sum));
+    return new TopLogits(values, tokens, new float[] {logSum}, count, logits.length);
   }
 
   private static TokenChooser chooser(double temperature, double topP) {
@@ -55,7 +112,7 @@ class TestTokenChooser {
   private static int[] draw(TokenChooser chooser) {
     int[] counts = new int[LOGITS.length];
     for (int position = 0; position < DRAWS; position++) {
-      counts[chooser.choose(LOGITS, position)]++;
+      counts[chooser.choose(LOGITS, position).token()]++;
     }
     return counts;
   }

@@ -1,0 +1,70 @@
+package io.github.pairloom.jobs;
+
+import io.github.pairloom.udfs.vlm.ExecutorModels;
+import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
+import java.io.Serializable;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.LongAccumulator;
+
+/**
+ * What the models of a step did on all executors. A task that keeps these counters hands in, as it
+ * ends, all that the models of its executor did since another did so; so everything is counted
+ * once, though not by the task that caused it.
+ */
+public final class ModelCounters implements Serializable, AutoCloseable {
+  private static final long serialVersionUID = 1L;
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  private final EnumMap<Figure, LongAccumulator> sums = new EnumMap<>(Figure.class);
+
+  private ModelCounters() {}
+
+  /** Returns counters of the session's executors, at zero. */
+  public static ModelCounters register(SparkSession spark) {
+    ModelCounters counters = new ModelCounters();
+    for (Figure figure : Figure.values()) {
+      String name = "pairloom " + figure.name().toLowerCase(Locale.ROOT).replace('_', ' ');
+      counters.sums.put(figure, spark.sparkContext().longAccumulator(name));
+    }
+    return counters;
+  }
+
+  /** Hands in what this executor's models did. */
+  @Override
+  public void close() {
+    ExecutorModels.metrics().drain().forEach((figure, amount) -> sums.get(figure).add(amount));
+  }
+
+  /**
+   * Returns the figures of a step by name, unit included; none if no model was opened. Read on the
+   * driver.
+   */
+  public Map<String, Double> figures() {
+    Map<String, Double> figures = new TreeMap<>();
+    if (sum(Figure.REQUESTS) == 0 && sum(Figure.MODEL_LOADS) == 0) {
+      return figures;
+    }
+    figures.put("model-loads", sum(Figure.MODEL_LOADS));
+    figures.put("images-encoded", sum(Figure.IMAGES_ENCODED));
+    figures.put("tokens-prefilled", sum(Figure.TOKENS_PREFILLED));
+    figures.put("tokens-decoded", sum(Figure.TOKENS_DECODED));
+    figures.put("draft-tokens-accepted", sum(Figure.DRAFT_TOKENS_ACCEPTED));
+    figures.put("tokens-reexamined", sum(Figure.TOKENS_REEXAMINED));
+    figures.put("batches-halved", sum(Figure.BATCHES_HALVED));
+    figures.put(
+        "queue-wait-mean-ms",
+        sum(Figure.QUEUE_WAIT_NANOS) / NANOS_PER_MILLI / Math.max(1, sum(Figure.REQUESTS)));
+    figures.put(
+        "device-busy-percent",
+        100 * sum(Figure.BUSY_NANOS) / Math.max(1, sum(Figure.OPEN_NANOS)));
+    return figures;
+  }
+
+  private double sum(Figure figure) {
+    return sums.get(figure).value();
+  }
+}

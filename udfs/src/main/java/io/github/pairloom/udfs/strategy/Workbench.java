@@ -1,0 +1,83 @@
+package io.github.pairloom.udfs.strategy;
+
+import static java.util.Objects.requireNonNull;
+
+import io.github.pairloom.udfs.similarity.Similarity;
+import io.github.pairloom.udfs.vlm.VisionLanguageModel;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+
+/**
+ * What a task makes rejected responses with: the model, the similarity, and the order of work. A
+ * strategy hands work in and says what is to follow; whatever follows runs on the task's own thread
+ * while it waits, so strategies need no locks, and many rows are under way at once.
+ *
+ * <p>Closes the model and the similarity. Used by one thread.
+ */
+public final class Workbench implements Executor, AutoCloseable {
+  private final VisionLanguageModel model;
+  private final Similarity similarity;
+  private final BlockingQueue<Runnable> ready = new LinkedBlockingQueue<>();
+
+  public Workbench(VisionLanguageModel model, Similarity similarity) {
+    this.model = requireNonNull(model, "model is null");
+    this.similarity = requireNonNull(similarity, "similarity is null");
+  }
+
+  /** Returns the model. */
+  public VisionLanguageModel model() {
+    return model;
+  }
+
+  /** Returns the similarity. */
+  public Similarity similarity() {
+    return similarity;
+  }
+
+  /** Leaves {@code command} to the task's thread; may be called by any. */
+  @Override
+  public void execute(Runnable command) {
+    ready.add(command);
+  }
+
+  /**
+   * Returns what {@code result} comes to, doing whatever is ready until then.
+   *
+   * @throws RuntimeException if that is what it comes to
+   */
+  public <T> T await(CompletableFuture<T> result) {
+    // Should another thread bring the result, something must come out of the queue below.
+    CompletableFuture<T> told = result.whenComplete((value, failure) -> execute(() -> {}));
+    while (!result.isDone()) {
+      Runnable next = ready.poll();
+      if (next != null) {
+        next.run();
+      } else if (!model.work()) {
+        takeNext().run();
+      }
+    }
+    try {
+      return told.join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof RuntimeException cause ? cause : e;
+    }
+  }
+
+  private Runnable takeNext() {
+    try {
+      return ready.take();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("The task was interrupted while it waited for the model", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    similarity.close();
+    model.close();
+  }
+}

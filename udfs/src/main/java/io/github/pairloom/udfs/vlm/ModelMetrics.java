@@ -1,0 +1,60 @@
+package io.github.pairloom.udfs.vlm;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
+
+/** What the models of this JVM have done. Safe for several threads. */
+public final class ModelMetrics {
+  /** A figure, counted up. */
+  public enum Figure {
+    /** Models loaded. */
+    MODEL_LOADS,
+    /** Images encoded. */
+    IMAGES_ENCODED,
+    /** Tokens of prompts and responses that were given to the model, padding left out. */
+    TOKENS_PREFILLED,
+    /** Tokens that the model wrote one after the other. */
+    TOKENS_DECODED,
+    /** Tokens that it would have written and that stood in the response already. */
+    DRAFT_TOKENS_ACCEPTED,
+    /** Tokens chosen again, alone, because rounding might have decided between two. */
+    TOKENS_REEXAMINED,
+    /** Times that a batch was made smaller because memory was short. */
+    BATCHES_HALVED,
+    /** Nanoseconds that requests waited for their first run. */
+    QUEUE_WAIT_NANOS,
+    /** Requests that waited. */
+    REQUESTS,
+    /** Nanoseconds that models worked. */
+    BUSY_NANOS,
+    /** Nanoseconds that models worked or waited for work. */
+    OPEN_NANOS
+  }
+
+  private final Map<Figure, LongAdder> sums = new LinkedHashMap<>();
+
+  ModelMetrics() {
+    for (Figure figure : Figure.values()) {
+      sums.put(figure, new LongAdder());
+    }
+  }
+
+  void add(Figure figure, long amount) {
+    sums.get(figure).add(amount);
+  }
+
+  long sum(Figure figure) {
+    return sums.get(figure).sum();
+  }
+
+  /**
+   * Returns what has been counted since the last call, so that several callers together get
+   * everything once.
+   */
+  public Map<Figure, Long> drain() {
+    Map<Figure, Long> drained = new LinkedHashMap<>();
+    sums.forEach((figure, sum) -> drained.put(figure, sum.sumThenReset()));
+    return drained;
+  }
+}
