@@ -371,6 +371,7 @@ final class Engine implements AutoCloseable {
         followDrafts(sequences, length, output, leaving, pick);
         join(output.caches(), pick, leaving);
       }
+      metrics.add(Figure.PREFILL_RUNS, 1);
       metrics.add(
           Figure.TOKENS_PREFILLED, sequences.stream().mapToLong(s -> s.input().places()).sum());
     } catch (OrtException | RuntimeException e) {
@@ -495,6 +496,7 @@ final class Engine implements AutoCloseable {
             logits.want(row, 0, tail.work);
           }
         }
+        metrics.add(Figure.DECODE_RUNS, 1);
         metrics.add(Figure.TOKENS_DECODED, tails.size());
         logits.read();
         for (int i = 0; i < tails.size(); i++) {

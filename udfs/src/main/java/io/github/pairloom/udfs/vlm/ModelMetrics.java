@@ -14,8 +14,12 @@ public final class ModelMetrics {
     IMAGES_ENCODED,
     /** Tokens of prompts and responses that were given to the model, padding left out. */
     TOKENS_PREFILLED,
+    /** Runs that took these. */
+    PREFILL_RUNS,
     /** Tokens that the model wrote one after the other. */
     TOKENS_DECODED,
+    /** Runs that wrote these, each a token of every continuation under way. */
+    DECODE_RUNS,
     /** Tokens that it would have written and that stood in the response already. */
     DRAFT_TOKENS_ACCEPTED,
     /** Tokens chosen again, alone, because rounding might have decided between two. */
