@@ -202,6 +202,7 @@ final class NaiveBdhs implements AutoCloseable {
       Bdhs settings,
       int iterations,
       ToDoubleFunction<String> similarity) {
+    int[] prompt = model.prompt(row.context, row.prompt);
     List<Draft> drafts = new ArrayList<>();
     long prefilled = 0;
     long decoded = 0;
@@ -215,7 +216,7 @@ final class NaiveBdhs implements AutoCloseable {
             model.generate(
                 iteration.sight.pixels(),
                 iteration.sight.visible(),
-                model.prompt(row.context, row.prompt),
+                prompt,
                 new int[0],
                 false,
                 settings.sampling(),
@@ -233,7 +234,7 @@ final class NaiveBdhs implements AutoCloseable {
             model.generate(
                 iteration.sight.pixels(),
                 iteration.sight.visible(),
-                model.prompt(row.context, row.prompt),
+                prompt,
                 start.prefix.stream().mapToInt(Integer::intValue).toArray(),
                 true,
                 settings.sampling(),
