@@ -180,11 +180,7 @@ final class NaiveBdhs implements AutoCloseable {
   /** Makes iterations until one is dissimilar enough, or the last. */
   Result reject(Row row, Blindfold blindfold, Bdhs settings, Similarity similarity) {
     return run(
-        row,
-        blindfold,
-        settings,
-        settings.iterations(),
-        text -> similarity.of(row.chosen(), text));
+        row, blindfold, settings, settings.iterations(), text -> similarity.of(row.chosen(), text));
   }
 
   /**

@@ -72,7 +72,9 @@ final class TransformersJsBdhs {
     this.referee = referee;
   }
 
-  /** Makes iterations until one is dissimilar enough by MiniLM over whole responses, or the last. */
+  /**
+   * Makes iterations until one is dissimilar enough by MiniLM over whole responses, or the last.
+   */
   Report reject(List<Question> questions, Blindfold.Mask mask, Bdhs settings)
       throws IOException, InterruptedException {
     List<Integer> iterations = questions.stream().map(question -> settings.iterations()).toList();
@@ -143,11 +145,7 @@ final class TransformersJsBdhs {
     boolean shown = false;
     for (Turn turn : turns) {
       boolean shows = !shown && turn.role().equals(Turn.USER);
-      messages
-          .addObject()
-          .put("role", turn.role())
-          .put("text", turn.content())
-          .put("image", shows);
+      messages.addObject().put("role", turn.role()).put("text", turn.content()).put("image", shows);
       shown |= shows;
     }
     int imageTokens = referee.model().imageTokens(row.pixels());

@@ -2,58 +2,45 @@ package io.github.pairloom.benchmarks;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.github.pairloom.benchmarks.TransformersJsBdhs.Answer;
+import io.github.pairloom.benchmarks.TransformersJsBdhs.Question;
 import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.image.RgbImage;
+import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
 import io.github.pairloom.udfs.vlm.Sampling;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
-import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import javax.imageio.ImageIO;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The demo model in transformers.js, an independent runtime. Skipped where npm does not answer. */
 class TestTransformersJs {
-  private static final Path SOURCE =
-      Path.of(System.getProperty("pairloom.root"), "benchmarks", "transformers-js");
-  private static final Path PROJECT =
-      Path.of(System.getProperty("pairloom.root"), "benchmarks", "target", "transformers-js");
   private static final int SCENES = 50;
   private static final int MAX_TOKENS = 90;
+  private static final Path MODEL = Path.of(DemoSet.model().path()).toAbsolutePath();
+
+  private static TransformersJs transformersJs;
 
   @TempDir Path folder;
 
   @BeforeAll
   static void install() throws IOException, InterruptedException {
-    Files.createDirectories(PROJECT);
-    for (String file : List.of("package.json", "answers.mjs")) {
-      Files.write(PROJECT.resolve(file), Files.readAllBytes(SOURCE.resolve(file)));
-    }
-    assumeTrue(
-        succeeds(
-            "npm",
-            "install",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--fetch-retries=1",
-            "--fetch-timeout=20000"),
-        "npm does not answer; see " + log());
+    Optional<TransformersJs> installed = TransformersJs.install();
+    assumeTrue(installed.isPresent(), "npm does not answer");
+    transformersJs = installed.get();
   }
 
   @Test
@@ -83,13 +70,61 @@ class TestTransformersJs {
     }
   }
 
+  @Test
+  void bdhsToTheLetterWritesTheSameGreedyDrafts() throws IOException, InterruptedException {
+    Bdhs settings = new Bdhs(5, 0.97, 0.5, new Sampling(0, 1, MAX_TOKENS));
+    try (NaiveBdhs naive = NaiveBdhs.open(MODEL)) {
+      List<Question> questions =
+          DemoSet.samples(15).stream()
+              .map(
+                  sample ->
+                      new Question(
+                          sample.image(),
+                          new NaiveBdhs.Row(
+                              naive.preprocess(sample.image()),
+                              List.of(),
+                              sample.prompt(),
+                              sample.response(),
+                              KeyedRandom.of(4).with(sample.id()).with(sample.prompt()))))
+              .toList();
+      TransformersJsBdhs theirs = new TransformersJsBdhs(transformersJs, MODEL, naive);
+      for (double rate : new double[] {0.5, 0.99}) {
+        Blindfold.Mask mask = new Blindfold.Mask(rate);
+        List<Integer> iterations = questions.stream().map(q -> settings.iterations()).toList();
+        List<Answer> all = theirs.generate(questions, mask, settings, iterations).answers();
+        List<Answer> gated = theirs.reject(questions, mask, settings).answers();
+        for (int i = 0; i < questions.size(); i++) {
+          NaiveBdhs.Result ours =
+              naive.generate(questions.get(i).row(), mask, settings, settings.iterations());
+          List<String> drafts = ours.drafts().stream().map(NaiveBdhs.Draft::text).toList();
+          assertEquals(drafts, all.get(i).drafts(), "smallest gap " + ours.gap());
+          assertStopsBelow(settings, drafts, gated.get(i));
+        }
+      }
+    }
+  }
+
+  /**
+   * Which draft falls below the threshold is theirs to say: another release of ONNX Runtime gives
+   * the quantised MiniLM cosines that differ in the second decimal.
+   */
+  private static void assertStopsBelow(Bdhs settings, List<String> drafts, Answer gated) {
+    int made = gated.drafts().size();
+    assertEquals(drafts.subList(0, made), gated.drafts());
+    assertEquals(made, gated.similarities().size());
+    for (int i = 0; i < made; i++) {
+      boolean below = gated.similarities().get(i) < settings.similarityThreshold();
+      assertEquals(below || i + 1 == settings.iterations(), i + 1 == made, gated::toString);
+    }
+  }
+
   private JsonNode theirAnswers(List<DemoSet.Sample> samples)
       throws IOException, InterruptedException {
     ObjectMapper json = new ObjectMapper();
     ArrayNode requests = json.createArrayNode();
     for (DemoSet.Sample sample : samples) {
       Path image = folder.resolve(sample.id() + ".png");
-      ImageIO.write(picture(sample.image()), "png", image.toFile());
+      TransformersJs.writePng(sample.image(), image);
       requests
           .addObject()
           .put("image", image.toString())
@@ -99,27 +134,13 @@ class TestTransformersJs {
     Path requestsFile = folder.resolve("requests.json");
     Path answersFile = folder.resolve("answers.json");
     json.writeValue(requestsFile.toFile(), requests);
-    assertTrue(
-        succeeds(
-            "node",
-            "answers.mjs",
-            DemoSet.model().path(),
-            requestsFile.toString(),
-            answersFile.toString()),
-        () -> "node failed; see " + log());
+    transformersJs.run(
+        "answers",
+        Duration.ofMinutes(5),
+        MODEL.toString(),
+        requestsFile.toString(),
+        answersFile.toString());
     return json.readTree(answersFile.toFile());
-  }
-
-  private static BufferedImage picture(RgbImage image) {
-    BufferedImage picture =
-        new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_INT_RGB);
-    for (int y = 0; y < image.height(); y++) {
-      for (int x = 0; x < image.width(); x++) {
-        picture.setRGB(
-            x, y, image.sample(x, y, 0) << 16 | image.sample(x, y, 1) << 8 | image.sample(x, y, 2));
-      }
-    }
-    return picture;
   }
 
   private static int[] ids(JsonNode array) {
@@ -128,28 +149,5 @@ class TestTransformersJs {
       ids[i] = array.get(i).asInt();
     }
     return ids;
-  }
-
-  private static boolean succeeds(String... command) throws InterruptedException {
-    try {
-      Process process =
-          new ProcessBuilder(command)
-              .directory(PROJECT.toFile())
-              .redirectErrorStream(true)
-              .redirectOutput(log().toFile())
-              .start();
-      if (process.waitFor(5, TimeUnit.MINUTES)) {
-        return process.exitValue() == 0;
-      }
-      process.destroyForcibly();
-      return false;
-    } catch (IOException e) {
-      // There is no such program.
-      return false;
-    }
-  }
-
-  private static Path log() {
-    return PROJECT.resolve("last-command.log");
   }
 }
