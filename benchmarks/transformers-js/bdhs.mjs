@@ -86,7 +86,7 @@ function row(values) {
   return new Tensor("int64", BigInt64Array.from(values), [1, values.length]);
 }
 
-/** Returns the text of ids; transformers.js refuses none. */
+/** Returns the text of ids, also of none, which transformers.js refuses. */
 function decode(ids) {
   return ids.length === 0 ? "" : tokenizer.decode(ids.map(Number), { skip_special_tokens: true });
 }
