@@ -17,9 +17,10 @@ import java.util.Map;
  */
 public final class Similarity implements AutoCloseable {
   /**
-   * Embeddings kept, enough for one row's chosen response and its sentences over all iterations.
+   * Embeddings kept, some megabytes: the chosen responses of all rows that are under way with their
+   * sentences, and short answers that come again and again.
    */
-  private static final int KEPT = 256;
+  private static final int KEPT = 4096;
 
   private final SimilaritySettings settings;
   private final SentenceEmbedder embedder;

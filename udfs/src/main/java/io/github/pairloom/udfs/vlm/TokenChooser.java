@@ -28,11 +28,15 @@ final class TokenChooser {
    */
   Choice choose(float[] logits, int position) {
     Race race = new Race(position);
-    float floor = sampling.drawsFromNucleus() ? nucleusFloor(logits) : Float.NEGATIVE_INFINITY;
-    for (int v = 0; v < logits.length; v++) {
-      if (logits[v] >= floor) {
-        race.enter(v, logits[v]);
+    if (sampling.drawsFromNucleus()) {
+      float floor = nucleusFloor(logits);
+      for (int v = 0; v < logits.length; v++) {
+        if (logits[v] >= floor) {
+          race.enter(v, logits[v]);
+        }
       }
+    } else {
+      race.enterAll(logits);
     }
     return race.winner();
   }
@@ -81,23 +85,51 @@ final class TokenChooser {
       }
     }
 
-    /**
-     * Returns whether a token that is not among the row's largest might come first or second. Only
-     * its draw can lift it there, and draws are quickly held against a bound, before any is turned
-     * into Gumbel noise.
-     */
+    /** Enters a whole row, without drawing for tokens that cannot win. */
+    void enterAll(float[] logits) {
+      int first = 0;
+      for (int v = 1; v < logits.length; v++) {
+        first = logits[v] > logits[first] ? v : first;
+      }
+      int next = first == 0 ? 1 : 0;
+      for (int v = next + 1; v < logits.length; v++) {
+        next = v != first && logits[v] > logits[next] ? v : next;
+      }
+      enter(first, logits[first]);
+      if (logits.length > 1) {
+        enter(next, logits[next]);
+      }
+      double bound = leastDraw(logits[next]);
+      for (int v = 0; v < logits.length; v++) {
+        if (v != first && v != next && draws.uniform(v) >= bound) {
+          enter(v, logits[v]);
+          bound = leastDraw(logits[next]);
+        }
+      }
+    }
+
+    /** Returns whether a token that is not among the row's largest might come first or second. */
     boolean isOpenBelow(TopLogits top, int row) {
       if (top.count() == top.vocabulary()) {
         return false;
       }
-      double most = top.value(row, top.count() - 1) / sampling.temperature();
-      double bound = Math.exp(-Math.exp(most - second));
+      double bound = leastDraw(top.value(row, top.count() - 1));
       for (int v = 0; v < top.vocabulary(); v++) {
         if (draws.uniform(v) >= bound && !top.contains(row, v)) {
           return true;
         }
       }
       return false;
+    }
+
+    /**
+     * Returns the least uniform draw with which a token of at most {@code logit} may come first or
+     * second: Gumbel noise need not be computed for those below.
+     */
+    private double leastDraw(float logit) {
+      return sampling.greedy()
+          ? 2
+          : Math.exp(-Math.exp(logit / sampling.temperature() - second));
     }
 
     Choice winner() {
