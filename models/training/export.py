@@ -60,17 +60,17 @@ def export_graphs(
 ) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [
-        _export_vision(folder / "vision_encoder.onnx", vision),
-        _export_embedding(folder / "embed_tokens.onnx", decoder),
-        _export_decoder(folder / "decoder_model_merged.onnx", config, decoder),
+        export_vision(folder / "vision_encoder.onnx", vision),
+        export_embedding(folder / "embed_tokens.onnx", decoder),
+        export_decoder(folder / "decoder_model_merged.onnx", config, decoder),
     ]
     for path in paths:
         onnx.checker.check_model(str(path))
     return paths
 
 
-def _export_vision(path: Path, vision: VisionEncoder) -> Path:
-    return _export(
+def export_vision(path: Path, vision: VisionEncoder) -> Path:
+    return export_graph(
         path,
         vision,
         (torch.zeros(2, 3, IMAGE_SIZE, IMAGE_SIZE),),
@@ -79,9 +79,9 @@ def _export_vision(path: Path, vision: VisionEncoder) -> Path:
     )
 
 
-def _export_embedding(path: Path, decoder: Decoder) -> Path:
+def export_embedding(path: Path, decoder: Decoder) -> Path:
     axes = {0: "batch_size", 1: "sequence_length"}
-    return _export(
+    return export_graph(
         path,
         Embedding(decoder),
         (torch.ones(2, 5, dtype=torch.long),),
@@ -90,7 +90,11 @@ def _export_embedding(path: Path, decoder: Decoder) -> Path:
     )
 
 
-def _export_decoder(path: Path, config: Config, decoder: Decoder) -> Path:
+def export_decoder(
+    path: Path, config: Config, decoder: Decoder, scalars: dict[str, Tensor] | None = None
+) -> Path:
+    """The decoder; `scalars` are further inputs of its `forward`, after the positions."""
+    scalars = scalars or {}
     # Traced with sizes other than 0 and 1, so that the tracer takes none of them for a constant.
     batch, new, past = 2, 5, 3
     sequence = {0: "batch_size", 1: "sequence_length"}
@@ -98,6 +102,7 @@ def _export_decoder(path: Path, config: Config, decoder: Decoder) -> Path:
         "inputs_embeds": sequence,
         "attention_mask": {0: "batch_size", 1: "total_sequence_length"},
         "position_ids": sequence,
+        **{name: {} for name in scalars},
     }
     outputs = {"logits": sequence}
     cache = [f"{layer}.{part}" for layer in range(config.layers) for part in ("key", "value")]
@@ -108,12 +113,15 @@ def _export_decoder(path: Path, config: Config, decoder: Decoder) -> Path:
         torch.zeros(batch, new, config.width),
         torch.ones(batch, past + new, dtype=torch.long),
         torch.arange(past, past + new).repeat(batch, 1),
+        *scalars.values(),
         *(torch.zeros(batch, config.heads, past, config.head_width) for _ in cache),
     )
-    return _export(path, decoder, example, inputs, outputs)
+    return export_graph(path, decoder, example, inputs, outputs)
 
 
-def _export(path: Path, module: nn.Module, example: tuple, inputs: dict, outputs: dict) -> Path:
+def export_graph(
+    path: Path, module: nn.Module, example: tuple, inputs: dict, outputs: dict
+) -> Path:
     torch.onnx.export(
         module,
         example,
