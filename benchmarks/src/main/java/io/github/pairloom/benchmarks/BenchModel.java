@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.UUID;
 import java.util.stream.Stream;
 
 /**
@@ -97,10 +98,8 @@ final class BenchModel {
       requireSame(folder, stamp);
       return folder;
     }
-    Files.createDirectories(folder.toAbsolutePath().getParent());
-    Path half =
-        Files.createTempDirectory(
-            folder.toAbsolutePath().getParent(), folder.getFileName() + ".half");
+    Path half = folder.resolveSibling(folder.getFileName() + ".half-" + UUID.randomUUID());
+    Files.createDirectories(half);
     try {
       for (Path file : regularFiles(graphs)) {
         Path copy = half.resolve(graphs.relativize(file).toString());
