@@ -1,4 +1,4 @@
-"""Writes the graphs of the bench model: the proportions of LLaVA 1.5, random weights, for measuring.
+"""Writes the graphs of the bench model: LLaVA 1.5's proportions, random weights, for measuring.
 
 A graph refers to its weights as external data that is not there; `weights.json` says what to fill
 it with. Only what is too small to matter stands in the graph itself.
