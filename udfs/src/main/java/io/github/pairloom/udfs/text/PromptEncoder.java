@@ -3,7 +3,10 @@ package io.github.pairloom.udfs.text;
 import static java.util.Objects.requireNonNull;
 
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -17,6 +20,20 @@ import java.util.stream.IntStream;
  * <p>Safe for use by several threads at once. The tokenizer stays its opener's to close.
  */
 public final class PromptEncoder {
+  /** Prompts kept: a template takes far longer to render than its text to be tokenised. */
+  private static final int KEPT = 1024;
+
+  private final Map<List<ChatMessage>, int[]> kept =
+      Collections.synchronizedMap(
+          new LinkedHashMap<>(16, 0.75f, true) {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            protected boolean removeEldestEntry(Map.Entry<List<ChatMessage>, int[]> eldest) {
+              return size() > KEPT;
+            }
+          });
+
   private final ChatTemplate template;
   private final TextTokenizer tokenizer;
   private final String imageToken;
@@ -54,6 +71,15 @@ public final class PromptEncoder {
    *     cannot render the messages
    */
   public int[] encode(List<ChatMessage> messages) {
+    int[] ids = kept.get(messages);
+    if (ids == null) {
+      ids = encodeAnew(messages);
+      kept.put(List.copyOf(messages), ids);
+    }
+    return ids.clone();
+  }
+
+  private int[] encodeAnew(List<ChatMessage> messages) {
     String rendered = template.render(messages, true);
     String marked =
         template.render(
