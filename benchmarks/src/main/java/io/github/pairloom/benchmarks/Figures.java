@@ -78,7 +78,7 @@ final class Figures {
     if (value instanceof Double d) {
       return Math.abs(d) < 0.001 && d != 0
           ? String.format(Locale.ROOT, "%.2e", d)
-          : String.format(Locale.ROOT, "%.1f", d);
+          : String.format(Locale.ROOT, Math.abs(d) < 10 ? "%.3f" : "%.1f", d);
     }
     return String.valueOf(value);
   }

@@ -23,6 +23,11 @@ record Capabilities(boolean masks, boolean gaps, boolean pads, double rounding) 
     return gaps ? Masking.DROP : Masking.ATTENTION;
   }
 
+  /** Returns these without the one that lets hidden image tokens be left out. */
+  Capabilities withoutGaps() {
+    return new Capabilities(masks, false, pads, rounding);
+  }
+
   /** Returns whether a model can be kept from seeing parts of an image. */
   boolean hides() {
     return gaps || masks;

@@ -4,6 +4,7 @@ import static io.github.pairloom.schemas.Check.check;
 import static java.util.Objects.requireNonNull;
 
 import io.github.pairloom.udfs.KeyedRandom;
+import java.util.Arrays;
 
 /**
  * A place in a response from which a model is to go on by itself. The tokens after the place are
@@ -39,12 +40,18 @@ public final class Cut {
     return new Cut(new int[0], 0, Continuation.OF_RESPONSE, key);
   }
 
+  /** Returns the tokens, kept and guessed ones; not to be written to. */
   int[] tokens() {
     return tokens;
   }
 
   int kept() {
     return kept;
+  }
+
+  /** Returns this cut without the guess: only kept tokens are left. */
+  public Cut withoutDraft() {
+    return new Cut(Arrays.copyOf(tokens, kept), kept, continuation, key);
   }
 
   Continuation continuation() {

@@ -74,8 +74,17 @@ final class Engine implements AutoCloseable {
    * @param weights shared, not closed here
    */
   Engine(OnnxWeights weights, Batching batching, ModelMetrics metrics) {
+    this(weights, weights.capabilities, batching, metrics);
+  }
+
+  /**
+   * @param weights shared, not closed here
+   * @param capabilities what is made use of; no more than the model's own
+   */
+  Engine(
+      OnnxWeights weights, Capabilities capabilities, Batching batching, ModelMetrics metrics) {
     this.weights = weights;
-    this.capabilities = weights.capabilities;
+    this.capabilities = capabilities;
     this.metrics = metrics;
     this.visionEncoder = weights.visionEncoder.newPredictor();
     this.cacheBytesPerToken = weights.decoder.cacheBytesPerToken();
@@ -301,7 +310,9 @@ final class Engine implements AutoCloseable {
           manager.create(
               pixels.toArray(), new Shape(1, pixels.channels(), pixels.height(), pixels.width()));
       input.setName("pixel_values");
+      long start = System.nanoTime();
       try (NDList output = visionEncoder.predict(new NDList(input))) {
+        metrics.add(Figure.ENCODE_NANOS, System.nanoTime() - start);
         // [1, tokens, width], or [tokens, width] in some exports.
         Shape shape = output.get(0).getShape();
         metrics.add(Figure.IMAGES_ENCODED, 1);
@@ -365,7 +376,7 @@ final class Engine implements AutoCloseable {
       int kept = sequences.stream().mapToInt(Sequence::placesFromFirstCut).max().orElseThrow();
       batch.reset(sequences.size(), length, 0, weights.embeddings.width());
       sequences.forEach(s -> s.input().writeTo(batch, weights.embeddings));
-      try (Decoder.Output output = weights.decoder.run(batch, null, kept)) {
+      try (Decoder.Output output = run(Figure.PREFILL_NANOS, null, kept)) {
         List<Tail> leaving = new ArrayList<>();
         TensorGraphs.Pick pick = new TensorGraphs.Pick();
         followDrafts(sequences, length, output, leaving, pick);
@@ -377,6 +388,13 @@ final class Engine implements AutoCloseable {
     } catch (OrtException | RuntimeException e) {
       tryAgain(sequences, e);
     }
+  }
+
+  private Decoder.Output run(Figure time, Caches past, int logitsToKeep) throws OrtException {
+    long start = System.nanoTime();
+    Decoder.Output output = weights.decoder.run(batch, past, logitsToKeep);
+    metrics.add(time, System.nanoTime() - start);
+    return output;
   }
 
   private void followDrafts(
@@ -483,7 +501,7 @@ final class Engine implements AutoCloseable {
     try {
       makeRoom();
       fillStep();
-      Decoder.Output output = weights.decoder.run(batch, caches, 1);
+      Decoder.Output output = run(Figure.DECODE_NANOS, caches, 1);
       try (OnnxTensor last = output.logits()) {
         replaceCaches(output.caches(), slots);
         Logits logits = new Logits(last, 1);

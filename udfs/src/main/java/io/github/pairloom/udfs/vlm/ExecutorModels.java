@@ -108,8 +108,24 @@ public final class ExecutorModels {
    * @throws ModelException if it cannot be loaded
    */
   public static VisionLanguageModel openInline(ModelSpec spec) {
+    return openInline(spec, Masking.DROP);
+  }
+
+  /**
+   * Opens a model that the thread which waits for it works for.
+   *
+   * @param masking how to hide image tokens where the model can do it both ways
+   * @throws ModelException if it cannot be loaded
+   */
+  public static VisionLanguageModel openInline(ModelSpec spec, Masking masking) {
     Loaded loaded = enter(spec, device(spec));
-    Engine engine = new Engine(loaded.weights, spec.batch(), METRICS);
+    Capabilities all = loaded.weights.capabilities;
+    Engine engine =
+        new Engine(
+            loaded.weights,
+            masking == Masking.ATTENTION ? all.withoutGaps() : all,
+            spec.batch(),
+            METRICS);
     return OnnxVisionLanguageModel.inline(engine, loaded.weights, loaded::leave);
   }
 

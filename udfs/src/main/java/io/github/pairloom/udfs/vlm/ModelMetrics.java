@@ -30,7 +30,13 @@ public final class ModelMetrics {
     QUEUE_WAIT_NANOS,
     /** Requests that waited. */
     REQUESTS,
-    /** Nanoseconds that models worked. */
+    /** Nanoseconds within runs that encoded images. */
+    ENCODE_NANOS,
+    /** Nanoseconds within runs of the decoder that took prompts and responses. */
+    PREFILL_NANOS,
+    /** Nanoseconds within runs of the decoder that wrote tokens one after the other. */
+    DECODE_NANOS,
+    /** Nanoseconds that models worked, all of the above and what lies between. */
     BUSY_NANOS,
     /** Nanoseconds that models worked or waited for work. */
     OPEN_NANOS

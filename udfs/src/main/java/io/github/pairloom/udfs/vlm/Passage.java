@@ -28,6 +28,11 @@ public final class Passage {
     this.sampling = requireNonNull(sampling, "sampling is null");
   }
 
+  /** Returns this passage with other cuts. */
+  public Passage with(List<Cut> others) {
+    return new Passage(prompt, view, others, sampling);
+  }
+
   int[] prompt() {
     return prompt;
   }
@@ -36,7 +41,8 @@ public final class Passage {
     return view;
   }
 
-  List<Cut> cuts() {
+  /** Returns where to go on. */
+  public List<Cut> cuts() {
     return cuts;
   }
 
