@@ -18,7 +18,11 @@ import picocli.CommandLine.Parameters;
     mixinStandardHelpOptions = true)
 public final class Bench implements Callable<Integer> {
   private static final List<Benchmark> BENCHMARKS =
-      List.of(new ModelBenchmark(), new MaskingBenchmark(), new MethodBenchmark(), new EngineBenchmark());
+      List.of(
+          new ModelBenchmark(),
+          new MaskingBenchmark(),
+          new MethodBenchmark(),
+          new EngineBenchmark());
 
   @Parameters(paramLabel = "NAME", arity = "0..1", description = "what to measure; none lists all")
   private String name;

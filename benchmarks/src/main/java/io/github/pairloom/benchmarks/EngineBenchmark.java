@@ -42,7 +42,9 @@ final class EngineBenchmark implements Benchmark {
   private static final Sampling GREEDY = new Sampling(0, 1, 90);
   private static final int ROUNDS = 3;
 
-  /** Below this many logits two tokens are as good as equal: float32 of other batches differs more. */
+  /**
+   * Below this many logits two tokens are as good as equal: float32 of other batches differs more.
+   */
   private static final double TIE = 1e-4;
 
   /** Rows of a model that takes seconds for each when asked naively. */
@@ -122,7 +124,12 @@ final class EngineBenchmark implements Benchmark {
     }
     long reexamined = ExecutorModels.metrics().drain().get(Figure.TOKENS_REEXAMINED);
     return List.of(
-        sampling.temperature(), samples.size(), same, ties, samples.size() - same - ties, reexamined);
+        sampling.temperature(),
+        samples.size(),
+        same,
+        ties,
+        samples.size() - same - ties,
+        reexamined);
   }
 
   /** One way to make rejected responses, timed. */
@@ -182,8 +189,7 @@ final class EngineBenchmark implements Benchmark {
                 return seconds(start);
               }
             });
-        contenders.put(
-            "engine, generation alone", some -> engineSeconds(known, strategy, some));
+        contenders.put("engine, generation alone", some -> engineSeconds(known, strategy, some));
         contenders.put(
             "engine, with similarity",
             some -> {
@@ -200,11 +206,23 @@ final class EngineBenchmark implements Benchmark {
         double engineAlone = rate(seconds, "engine, generation alone", measured);
         double engineGated = rate(seconds, "engine, with similarity", measured);
         rows.add(
-            List.of("generation alone", sampling.temperature(), naiveAlone, js[0], engineAlone,
-                engineAlone / naiveAlone, engineAlone / js[0]));
+            List.of(
+                "generation alone",
+                sampling.temperature(),
+                naiveAlone,
+                js[0],
+                engineAlone,
+                engineAlone / naiveAlone,
+                engineAlone / js[0]));
         rows.add(
-            List.of("with similarity", sampling.temperature(), naiveGated, js[1], engineGated,
-                engineGated / naiveGated, engineGated / js[1]));
+            List.of(
+                "with similarity",
+                sampling.temperature(),
+                naiveGated,
+                js[1],
+                engineGated,
+                engineGated / naiveGated,
+                engineGated / js[1]));
       }
     }
     figures.add(
@@ -270,16 +288,16 @@ final class EngineBenchmark implements Benchmark {
     Batching one = new Batching(1, 1, 512, 128);
     Map<String, Workbench> benches = new LinkedHashMap<>();
     benches.put("all shortcuts", bench(spec, Masking.DROP, Asking.PLAIN));
-    benches.put("hidden image tokens masked, not left out", bench(spec, Masking.ATTENTION, Asking.PLAIN));
-    benches.put("no draft", bench(spec, Masking.DROP, Asking.WITHOUT_DRAFT));
-    benches.put("no draft, a pass for every sentence", bench(spec, Masking.DROP, Asking.CUT_BY_CUT));
-    benches.put("one passage at a time", bench(spec.with(one), Masking.DROP, Asking.PLAIN));
     benches.put(
-        "none of these", bench(spec.with(one), Masking.ATTENTION, Asking.CUT_BY_CUT));
+        "hidden image tokens masked, not left out", bench(spec, Masking.ATTENTION, Asking.PLAIN));
+    benches.put("no draft", bench(spec, Masking.DROP, Asking.WITHOUT_DRAFT));
+    benches.put(
+        "no draft, a pass for every sentence", bench(spec, Masking.DROP, Asking.CUT_BY_CUT));
+    benches.put("one passage at a time", bench(spec.with(one), Masking.DROP, Asking.PLAIN));
+    benches.put("none of these", bench(spec.with(one), Masking.ATTENTION, Asking.CUT_BY_CUT));
     Map<String, Contender> contenders = new LinkedHashMap<>();
     benches.forEach(
-        (name, bench) ->
-            contenders.put(name, some -> engineSeconds(bench, strategy(DRAWN), some)));
+        (name, bench) -> contenders.put(name, some -> engineSeconds(bench, strategy(DRAWN), some)));
     // Twice: the first fills the similarity and warms up.
     contenders.values().forEach(contender -> contender.seconds(samples));
     Map<String, List<Double>> seconds = rounds(contenders, samples);
@@ -305,7 +323,8 @@ final class EngineBenchmark implements Benchmark {
     List<List<Object>> rows = new ArrayList<>();
     double least = Double.POSITIVE_INFINITY;
     for (int size : new int[] {8, 16, 24, 48, 96, 192}) {
-      ModelSpec spec = DemoSet.model().with(new Batching(size, 1024 * Math.max(1, size / 48), 512, 128));
+      ModelSpec spec =
+          DemoSet.model().with(new Batching(size, 1024 * Math.max(1, size / 48), 512, 128));
       try (Workbench bench = new Workbench(ExecutorModels.openInline(spec), similarity())) {
         engineSeconds(bench, strategy(DRAWN), samples);
         List<List<Object>> rounds = new ArrayList<>();
@@ -329,7 +348,8 @@ final class EngineBenchmark implements Benchmark {
     double bound =
         Arrays.stream(new int[] {2, 3, 4})
             .mapToDouble(
-                column -> rows.stream().mapToDouble(r -> (double) r.get(column)).min().orElseThrow())
+                column ->
+                    rows.stream().mapToDouble(r -> (double) r.get(column)).min().orElseThrow())
             .sum();
     figures.add(
         "Milliseconds per pair by batch size, generation alone, temperature 0.7, demo model",
@@ -391,7 +411,10 @@ final class EngineBenchmark implements Benchmark {
           List.of("naive", "engine", "x naive", "engine : runs"),
           List.of(
               List.of(
-                  naiveSeconds, engineSeconds, naiveSeconds / engineSeconds, engineSeconds / runs)));
+                  naiveSeconds,
+                  engineSeconds,
+                  naiveSeconds / engineSeconds,
+                  engineSeconds / runs)));
     }
   }
 }

@@ -47,8 +47,7 @@ final class WithoutShortcut implements VisionLanguageModel {
   }
 
   private CompletableFuture<List<Generation>> oneByOne(Passage passage, List<Cut> cuts) {
-    CompletableFuture<List<Generation>> all =
-        CompletableFuture.completedFuture(new ArrayList<>());
+    CompletableFuture<List<Generation>> all = CompletableFuture.completedFuture(new ArrayList<>());
     for (Cut cut : cuts) {
       all =
           all.thenCombine(

@@ -59,8 +59,7 @@ public final class ModelCounters implements Serializable, AutoCloseable {
         "queue-wait-mean-ms",
         sum(Figure.QUEUE_WAIT_NANOS) / NANOS_PER_MILLI / Math.max(1, sum(Figure.REQUESTS)));
     figures.put(
-        "device-busy-percent",
-        100 * sum(Figure.BUSY_NANOS) / Math.max(1, sum(Figure.OPEN_NANOS)));
+        "device-busy-percent", 100 * sum(Figure.BUSY_NANOS) / Math.max(1, sum(Figure.OPEN_NANOS)));
     return figures;
   }
 

@@ -9,7 +9,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.stream.Collectors;
@@ -57,6 +59,7 @@ final class StepRunner {
             result.metrics());
     context.warehouse().append(Table.RUNS, Run.CODEC, List.of(run));
     terminal.out().println(line(run));
+    metrics(run).ifPresent(terminal.out()::println);
     return run;
   }
 
@@ -71,6 +74,22 @@ final class StepRunner {
         byReason(run.quarantined()),
         Texts.duration(seconds(run)),
         run.alreadyDone());
+  }
+
+  /** Returns what a run's models did on one line; empty if it used none. */
+  static Optional<String> metrics(Run run) {
+    return run.metrics().isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            run.metrics().entrySet().stream()
+                .map(e -> e.getKey() + " " + number(e.getValue()))
+                .collect(Collectors.joining(", ", " ".repeat(11), "")));
+  }
+
+  private static String number(double value) {
+    return value == Math.rint(value)
+        ? String.format(Locale.ROOT, "%.0f", value)
+        : String.format(Locale.ROOT, "%.2f", value);
   }
 
   /** Returns how long a run took, in seconds. */

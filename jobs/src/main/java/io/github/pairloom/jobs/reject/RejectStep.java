@@ -52,7 +52,8 @@ public final class RejectStep implements Step {
 
   private static String embedderRevision(Recipe recipe) {
     try (SentenceEmbedder embedder =
-        SentenceEmbedder.open(recipe.reject().similarity().model(), recipe.model().threadsOfTask())) {
+        SentenceEmbedder.open(
+            recipe.reject().similarity().model(), recipe.model().threadsOfTask())) {
       return embedder.revision();
     }
   }

@@ -35,8 +35,12 @@ public final class OnnxEngine {
 
   /** Returns ONNX Runtime's environment, made by DJL. */
   public static OrtEnvironment environment() {
-    start();
-    return OrtEnvironment.getEnvironment();
+    return Started.ENVIRONMENT;
+  }
+
+  /** The engine once it runs: asking DJL for it again takes longer than a small graph. */
+  private static final class Started {
+    static final OrtEnvironment ENVIRONMENT = start();
   }
 
   /**
@@ -48,7 +52,7 @@ public final class OnnxEngine {
    * @throws ModelException if there is no such file or ONNX Runtime refuses it
    */
   public static ZooModel<NDList, NDList> load(Path file, Device device, int threads) {
-    start();
+    environment();
     if (!Files.isRegularFile(file)) {
       throw new ModelException(
           "Cannot load model: there is no file "
@@ -80,16 +84,17 @@ public final class OnnxEngine {
    * @param threads intra-op threads on the CPU
    */
   public static OrtSession.SessionOptions options(int threads) throws OrtException {
-    start();
+    environment();
     OrtSession.SessionOptions options = new OrtSession.SessionOptions();
     options.setIntraOpNumThreads(threads);
     options.setInterOpNumThreads(1);
     return options;
   }
 
-  private static void start() {
+  private static OrtEnvironment start() {
     // Nothing may be fetched at run time, and no usage is reported home.
     System.setProperty("ai.djl.offline", "true");
     Engine.getEngine(NAME);
+    return OrtEnvironment.getEnvironment();
   }
 }

@@ -15,7 +15,7 @@ import java.io.Serializable;
  * @param aheadMegabytes most memory of a task's decoded and encoded images that wait for their turn
  */
 public record Batching(
-    @Setting(value = "Most continuations decoded together, at least 1", defaults = "48") int rows,
+    @Setting(value = "Most continuations decoded together, at least 1", defaults = "32") int rows,
     @Setting(
             value =
                 "Most tokens of one prefill, padding included, at least 1; a longer sequence goes"
@@ -36,7 +36,7 @@ public record Batching(
         int aheadMegabytes)
     implements Serializable {
   /** What a recipe that says nothing gets. */
-  public static final Batching DEFAULTS = new Batching(48, 1024, 512, 128);
+  public static final Batching DEFAULTS = new Batching(32, 1024, 512, 128);
 
   public Batching {
     check(rows >= 1, "Invalid rows: %s (must be at least 1)", rows);

@@ -52,6 +52,7 @@ final class Engine implements AutoCloseable {
   private static final double FULLNESS = 0.75;
 
   private final OnnxWeights weights;
+  private final Decoder decoder;
   private final Capabilities capabilities;
   private final ModelMetrics metrics;
   private final Predictor<NDList, NDList> visionEncoder;
@@ -74,20 +75,26 @@ final class Engine implements AutoCloseable {
    * @param weights shared, not closed here
    */
   Engine(OnnxWeights weights, Batching batching, ModelMetrics metrics) {
-    this(weights, weights.capabilities, batching, metrics);
+    this(weights, weights.decoder, weights.capabilities, batching, metrics);
   }
 
   /**
    * @param weights shared, not closed here
+   * @param decoder of the weights, or one before it
    * @param capabilities what is made use of; no more than the model's own
    */
   Engine(
-      OnnxWeights weights, Capabilities capabilities, Batching batching, ModelMetrics metrics) {
+      OnnxWeights weights,
+      Decoder decoder,
+      Capabilities capabilities,
+      Batching batching,
+      ModelMetrics metrics) {
     this.weights = weights;
+    this.decoder = decoder;
     this.capabilities = capabilities;
     this.metrics = metrics;
     this.visionEncoder = weights.visionEncoder.newPredictor();
-    this.cacheBytesPerToken = weights.decoder.cacheBytesPerToken();
+    this.cacheBytesPerToken = decoder.cacheBytesPerToken();
     this.cacheBudget = (long) batching.cacheMegabytes() << 20;
     this.rowBudget = capabilities.pads() ? batching.rows() : 1;
     this.tokenBudget = batching.tokens();
@@ -342,28 +349,26 @@ final class Engine implements AutoCloseable {
       }
     }
     Sequence first = candidates.get(0);
-    long free = rowBudget - alive();
     candidates.sort(
         Comparator.comparingInt(
             (Sequence s) -> Math.abs(s.input().places() - first.input().places())));
     List<Sequence> taken = new ArrayList<>();
     int longest = 0;
     int real = 0;
-    int tails = 0;
     for (Sequence sequence : candidates) {
       int places = sequence.input().places();
       int padded = Math.max(longest, places) * (taken.size() + 1);
       boolean fits =
           padded <= tokenBudget
               && real + places >= FULLNESS * padded
-              && tails + sequence.tails.size() <= free;
+              // Few tails of a sequence leave its draft; should most, the caches' budget holds.
+              && taken.size() < rowBudget;
       if (!taken.isEmpty() && !fits) {
         break;
       }
       taken.add(sequence);
       longest = Math.max(longest, places);
       real += places;
-      tails += sequence.tails.size();
     }
     waiting.removeAll(taken);
     return taken;
@@ -392,7 +397,7 @@ final class Engine implements AutoCloseable {
 
   private Decoder.Output run(Figure time, Caches past, int logitsToKeep) throws OrtException {
     long start = System.nanoTime();
-    Decoder.Output output = weights.decoder.run(batch, past, logitsToKeep);
+    Decoder.Output output = decoder.run(batch, past, logitsToKeep);
     metrics.add(time, System.nanoTime() - start);
     return output;
   }
@@ -465,8 +470,7 @@ final class Engine implements AutoCloseable {
     List<Tail> together = pickAlive(staying);
     together.addAll(joining);
     replaceCaches(
-        weights.graphs.join(
-            caches == null ? from : caches, staying, from, pick, weights.decoder.heads()),
+        weights.graphs.join(caches == null ? from : caches, staying, from, pick, decoder.heads()),
         together);
   }
 
@@ -556,8 +560,7 @@ final class Engine implements AutoCloseable {
       TensorGraphs.Pick pick = new TensorGraphs.Pick();
       List<Tail> staying = pickAlive(pick);
       replaceCaches(
-          weights.graphs.join(
-              caches, pick, caches, new TensorGraphs.Pick(), weights.decoder.heads()),
+          weights.graphs.join(caches, pick, caches, new TensorGraphs.Pick(), decoder.heads()),
           staying);
     }
   }
@@ -581,7 +584,7 @@ final class Engine implements AutoCloseable {
     List<Tail> staying = pickAlive(pick);
     leaving.forEach(this::putBack);
     replaceCaches(
-        weights.graphs.join(caches, pick, caches, new TensorGraphs.Pick(), weights.decoder.heads()),
+        weights.graphs.join(caches, pick, caches, new TensorGraphs.Pick(), decoder.heads()),
         staying);
   }
 
@@ -713,7 +716,7 @@ final class Engine implements AutoCloseable {
     DecoderInput input = layOut(tail.work.passage, tail.response());
     alone.reset(1, input.places(), 0, weights.embeddings.width());
     input.writeTo(alone, weights.embeddings);
-    try (Decoder.Output output = weights.decoder.run(alone, null, 1)) {
+    try (Decoder.Output output = decoder.run(alone, null, 1)) {
       long last = output.logits().getInfo().getShape()[1] - 1;
       return tail.chooser.choose(weights.graphs.row(output.logits(), last), position).token();
     }

@@ -123,6 +123,7 @@ public final class ExecutorModels {
     Engine engine =
         new Engine(
             loaded.weights,
+            loaded.weights.decoder,
             masking == Masking.ATTENTION ? all.withoutGaps() : all,
             spec.batch(),
             METRICS);

@@ -26,7 +26,7 @@ import java.util.Set;
  * A loaded model: three graphs, a tokenizer, a chat template. Shared by all tasks of an executor;
  * everything here is immutable or safe for several threads.
  *
- * <p>The two encoders run through DJL; see {@link Decoder} for the third graph.
+ * <p>The two encoders run through DJL; see {@link OnnxDecoder} for the third graph.
  */
 final class OnnxWeights implements AutoCloseable {
   final ModelIdentity identity;
@@ -36,7 +36,7 @@ final class OnnxWeights implements AutoCloseable {
   final Set<Integer> endTokens;
   final ZooModel<NDList, NDList> visionEncoder;
   final TokenEmbeddings embeddings;
-  final Decoder decoder;
+  final OnnxDecoder decoder;
   final TensorGraphs graphs;
   final Capabilities capabilities;
 
@@ -56,7 +56,7 @@ final class OnnxWeights implements AutoCloseable {
       visionEncoder = keep(OnnxEngine.load(files.visionEncoder(), device, threads));
       embedTokens = keep(OnnxEngine.load(files.embedTokens(), device, threads));
       embedder = keep(embedTokens.newPredictor());
-      decoder = keep(Decoder.open(files.decoder(), device, threads));
+      decoder = keep(OnnxDecoder.open(files.decoder(), device, threads));
       graphs = keep(new TensorGraphs(decoder.cacheType(), decoder.logitsType()));
       int vocabulary = tokenizer.vocabularySize();
       mayEndSentence = new boolean[vocabulary];

@@ -25,8 +25,10 @@ import java.util.Map;
  * nor look for its maximum without copying all of it. Safe for several threads.
  */
 final class TensorGraphs implements AutoCloseable {
-  /** Logits per row that leave the native side: a token below them is rarely chosen, and a row of which
-   * that cannot be ruled out is read whole. */
+  /**
+   * Logits per row that leave the native side: a token below them is rarely chosen, and a row of
+   * which that cannot be ruled out is read whole.
+   */
   private static final int TOP = 16;
 
   private final OrtSession joinCaches;

@@ -127,9 +127,7 @@ final class TokenChooser {
      * second: Gumbel noise need not be computed for those below.
      */
     private double leastDraw(float logit) {
-      return sampling.greedy()
-          ? 2
-          : Math.exp(-Math.exp(logit / sampling.temperature() - second));
+      return sampling.greedy() ? 2 : Math.exp(-Math.exp(logit / sampling.temperature() - second));
     }
 
     Choice winner() {
