@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS {table} (
 COMMENT 'Reference responses of samples, one row each, dropped ones included'
 TBLPROPERTIES (
   'delta.constraints.ids_are_sha256' = 'response_id RLIKE "^[0-9a-f]{64}$" AND sample_id RLIKE "^[0-9a-f]{64}$"',
+  'delta.constraints.ordinal_counts_from_zero' = 'ordinal >= 0',
   'delta.constraints.origin_is_known' = 'origin IN ("source", "model")',
   'delta.constraints.usable_or_dropped' = 'text IS NOT NULL OR drop_reason IS NOT NULL'
 )

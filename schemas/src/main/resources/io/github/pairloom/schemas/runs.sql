@@ -14,3 +14,9 @@ CREATE TABLE IF NOT EXISTS {table} (
   metrics MAP<STRING, DOUBLE> NOT NULL COMMENT 'Figures of the step, unit in the name'
 ) USING delta
 COMMENT 'Reconciliation of every run of every step: read = written + dropped + quarantined'
+TBLPROPERTIES (
+  'delta.constraints.recipe_id_is_sha256' = 'recipe_id RLIKE "^[0-9a-f]{64}$"',
+  'delta.constraints.ends_after_its_start' = 'finished_at >= started_at',
+  'delta.constraints.reconciles' = 'read = written + aggregate(map_values(dropped), 0L, (sum, n) -> sum + n) + aggregate(map_values(quarantined), 0L, (sum, n) -> sum + n)',
+  'delta.constraints.counts_are_not_negative' = 'read >= 0 AND written >= 0 AND already_done >= 0'
+)

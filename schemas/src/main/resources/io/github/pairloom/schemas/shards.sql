@@ -13,5 +13,6 @@ CREATE TABLE IF NOT EXISTS {table} (
 COMMENT 'Source files ingested, with their reconciliation'
 TBLPROPERTIES (
   'delta.constraints.shard_id_is_sha256' = 'shard_id RLIKE "^[0-9a-f]{64}$"',
-  'delta.constraints.reconciles' = 'read = written + dropped + quarantined'
+  'delta.constraints.reconciles' = 'read = written + dropped + quarantined',
+  'delta.constraints.counts_are_not_negative' = 'bytes >= 0 AND written >= 0 AND dropped >= 0 AND quarantined >= 0'
 )

@@ -10,12 +10,19 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
@@ -38,12 +45,16 @@ class TestTables {
             .master("local[1]")
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "1")
+            // Tables are tiny: compiling code for each query would take longer than running it.
+            .config("spark.sql.codegen.wholeStage", "false")
             .config("spark.databricks.delta.snapshotPartitions", "1")
             .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
             .config(
                 "spark.sql.catalog.spark_catalog",
                 "org.apache.spark.sql.delta.catalog.DeltaCatalog")
             .getOrCreate();
+    // Rows are refused on purpose here; Spark would print the stack of each.
+    spark.sparkContext().setLogLevel("OFF");
   }
 
   @AfterAll
@@ -59,7 +70,9 @@ class TestTables {
     assertEquals(
         Arrays.asList(table.schema().fieldNames()), Arrays.asList(created.schema().fieldNames()));
     for (StructField field : table.schema().fields()) {
-      assertEquals(field.dataType().sql(), created.schema().apply(field.name()).dataType().sql());
+      StructField kept = created.schema().apply(field.name());
+      assertEquals(field.dataType().sql(), kept.dataType().sql());
+      assertEquals(field.nullable(), kept.nullable(), field.name() + " may be NULL");
     }
   }
 
@@ -86,70 +99,147 @@ class TestTables {
 
   @Test
   void recordsSurviveTheirTables() {
-    assertRoundTrip(
-        Table.IMAGES, Image.CODEC, new Image(ID, "file:/a.tar", 512, 100, "png", 64, 64, "demo"));
-    List<Turn> context =
-        List.of(new Turn("user", "Hi"), new Turn("assistant", "Hello \uD83D\uDE00"));
-    assertRoundTrip(
-        Table.SAMPLES,
-        Sample.CODEC,
-        new Sample(ID, ID, context, "Describe.", null, "demo", "a.tar#0/1", "{\"k\":1}"));
-    assertRoundTrip(
-        Table.QUARANTINE,
-        QuarantinedRow.CODEC,
-        QuarantinedRow.bad("demo", "a#1", "image-empty", "0 bytes", null));
-    assertRoundTrip(
-        Table.SHARDS, Shard.CODEC, new Shard(ID, ID, "file:/a.tar", ID, 10, 3, 1, 1, 1));
-    assertRoundTrip(
-        Table.RESPONSES,
-        Response.CODEC,
-        new Response(ID, ID, 0, "A beach.", Response.MODEL, false, null, null, provenance()));
+    assertRoundTrip(Table.IMAGES, Image.CODEC, image());
+    assertRoundTrip(Table.SAMPLES, Sample.CODEC, sample());
+    assertRoundTrip(Table.QUARANTINE, QuarantinedRow.CODEC, quarantined());
+    assertRoundTrip(Table.SHARDS, Shard.CODEC, shard());
+    assertRoundTrip(Table.RESPONSES, Response.CODEC, response());
     assertRoundTrip(Table.PAIRS, CandidatePair.CODEC, pair("A boat.", null));
-    assertRoundTrip(
-        Table.RUNS,
-        Run.CODEC,
-        new Run(
-            "r",
-            "reject",
-            "quickstart",
-            ID,
-            Instant.parse("2026-01-01T00:00:00Z"),
-            Instant.parse("2026-01-01T00:01:00Z"),
-            3,
-            2,
-            Map.of("identical", 1L),
-            Map.of(),
-            0,
-            Map.of("rows-per-second", 1.5)));
+    assertRoundTrip(Table.RUNS, Run.CODEC, run());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void deltaRefusesRowsThatBreakAnyConstraint(Table table) {
+    append(table, valid(table));
+    Map<String, Map<String, String>> breaks = breaks(table);
+    assertEquals(constraints(table), breaks.keySet(), "constraints broken here");
+    breaks.forEach(
+        (constraint, changes) -> {
+          Dataset<Row> broken = valid(table);
+          for (Map.Entry<String, String> change : changes.entrySet()) {
+            broken = broken.withColumn(change.getKey(), functions.expr(change.getValue()));
+          }
+          assertRefused(constraint, table, broken);
+        });
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void deltaRefusesNullsWhereAColumnIsNotNull(Table table) {
+    StructField key = table.schema().fields()[0];
+    assertFalse(key.nullable(), key.name());
+    Column missing = functions.lit(null).cast(key.dataType());
+    assertRefused(key.name(), table, valid(table).withColumn(key.name(), missing));
   }
 
   @Test
-  void deltaRefusesRowsThatBreakAConstraint() {
-    create(Table.PREFERENCE_PAIRS);
-    CandidatePair same = pair("A beach.", "identical");
-    Dataset<Row> rows =
-        spark
-            .createDataFrame(List.of(CandidatePair.CODEC.toRow(same)), CandidatePair.CODEC.schema())
-            .drop("drop_reason", "drop_detail");
-    Exception e =
-        assertThrows(
-            Exception.class,
-            () -> rows.write().format("delta").mode("append").save(path(Table.PREFERENCE_PAIRS)));
-    assertTrue(deepMessage(e).contains("sides_differ"), () -> deepMessage(e));
+  void aRecordThatDoesNotFitItsColumnsIsRefused() {
+    StructType named = new StructType().add("from", DataTypes.StringType);
+    StructType few = new StructType().add("role", DataTypes.StringType);
+    StructType typed = few.add("content", DataTypes.LongType);
+    assertMismatch("the column is called from", named.add("content", DataTypes.StringType));
+    assertMismatch("has 2 components", few);
+    assertMismatch("does not fit the column's type BIGINT", typed);
   }
 
-  @Test
-  void deltaRefusesNullsWhereAColumnIsNotNull() {
-    create(Table.SELECTIONS);
-    Exception e =
-        assertThrows(
-            Exception.class,
-            () ->
-                spark.sql(
-                    "INSERT INTO delta.`"
-                        + path(Table.SELECTIONS)
-                        + "` VALUES (NULL, NULL, NULL)"));
-    assertTrue(deepMessage(e).contains("pair_id"), () -> deepMessage(e));
+  private static void assertMismatch(String message, StructType schema) {
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> RecordCodec.of(schema, Turn.class));
+    assertTrue(e.getMessage().contains(message), e.getMessage());
+  }
+
+  private void assertRefused(String what, Table table, Dataset<Row> rows) {
+    Exception e = assertThrows(Exception.class, () -> append(table, rows), table + ", " + what);
+    assertTrue(deepMessage(e).contains(what), () -> what + " is not in " + deepMessage(e));
+  }
+
+  private void append(Table table, Dataset<Row> rows) {
+    create(table);
+    rows.write().format("delta").mode("append").save(path(table));
+  }
+
+  private static Set<String> constraints(Table table) {
+    return Pattern.compile("'delta\\.constraints\\.(\\w+)'")
+        .matcher(table.createStatement("t"))
+        .results()
+        .map(match -> match.group(1))
+        .collect(Collectors.toSet());
+  }
+
+  /** Returns, by constraint, what to change in a valid row to break it and no other one. */
+  private static Map<String, Map<String, String>> breaks(Table table) {
+    Map<String, String> noSha = Map.of("image_id", "'" + "G".repeat(64) + "'");
+    Map<String, String> zero = Map.of("iteration", "0");
+    Map<String, String> noCosine = Map.of("similarity", "1.5D");
+    return switch (table) {
+      case IMAGES ->
+          Map.of(
+              "image_id_is_sha256", noSha,
+              "bytes_lie_in_a_file", Map.of("byte_length", "0L"),
+              "has_pixels", Map.of("height", "0"));
+      case SAMPLES ->
+          Map.of("ids_are_sha256", noSha, "response_is_not_blank", Map.of("response", "'  '"));
+      case QUARANTINE ->
+          Map.of(
+              "quarantine_id_is_sha256", Map.of("quarantine_id", "''"),
+              "disposition_is_known", Map.of("disposition", "'kept'"),
+              "reason_is_a_code", Map.of("reason", "'Image empty'"));
+      case SHARDS ->
+          Map.of(
+              "shard_id_is_sha256", Map.of("shard_id", "''"),
+              "reconciles", Map.of("read", "4L"),
+              "counts_are_not_negative", Map.of("dropped", "-1L", "quarantined", "3L"));
+      case RESPONSES ->
+          Map.of(
+              "ids_are_sha256", Map.of("response_id", "''"),
+              "ordinal_counts_from_zero", Map.of("ordinal", "-1"),
+              "origin_is_known", Map.of("origin", "'elsewhere'"),
+              "usable_or_dropped", Map.of("text", "CAST(NULL AS STRING)"));
+      case PAIRS ->
+          Map.of(
+              "ids_are_sha256", noSha,
+              "usable_or_dropped", Map.of("rejected", "chosen"),
+              "iteration_counts_from_one", zero,
+              "similarity_is_a_cosine", noCosine);
+      case SELECTIONS ->
+          Map.of(
+              "pair_id_is_sha256", Map.of("pair_id", "''"),
+              "duplicates_are_dropped", Map.of("duplicate_of", "pair_id"));
+      case PREFERENCE_PAIRS ->
+          Map.of(
+              "ids_are_sha256", noSha,
+              "sides_differ", Map.of("rejected", "chosen"),
+              "iteration_counts_from_one", zero,
+              "similarity_is_a_cosine", noCosine);
+      case RUNS ->
+          Map.of(
+              "recipe_id_is_sha256", Map.of("recipe_id", "''"),
+              "ends_after_its_start", Map.of("finished_at", "started_at - INTERVAL 1 SECOND"),
+              "reconciles", Map.of("dropped", "map('identical', 7L)"),
+              "counts_are_not_negative", Map.of("already_done", "-1L"));
+    };
+  }
+
+  /** Returns a row that the table takes. */
+  private static Dataset<Row> valid(Table table) {
+    return switch (table) {
+      case IMAGES -> rows(Image.CODEC, image());
+      case SAMPLES -> rows(Sample.CODEC, sample());
+      case QUARANTINE -> rows(QuarantinedRow.CODEC, quarantined());
+      case SHARDS -> rows(Shard.CODEC, shard());
+      case RESPONSES -> rows(Response.CODEC, response());
+      case PAIRS -> rows(CandidatePair.CODEC, pair("A boat.", null));
+      case SELECTIONS ->
+          spark.createDataFrame(List.of(RowFactory.create(ID, null, null)), table.schema());
+      case PREFERENCE_PAIRS ->
+          rows(CandidatePair.CODEC, pair("A boat.", null)).drop("drop_reason", "drop_detail");
+      case RUNS -> rows(Run.CODEC, run());
+    };
+  }
+
+  private static <T extends Record> Dataset<Row> rows(RecordCodec<T> codec, T row) {
+    return spark.createDataFrame(List.of(codec.toRow(row)), codec.schema());
   }
 
   @Test
@@ -166,6 +256,44 @@ class TestTables {
         QuarantinedRow.bad("s", "a#1", "broken-json", "x\u0000\n\uD800" + "y".repeat(600), null);
     assertTrue(row.detail().startsWith("x\\u0000\\u000a\\ud800y"), row.detail());
     assertFalse(row.detail().length() > 500);
+  }
+
+  private static Image image() {
+    return new Image(ID, "file:/a.tar", 512, 100, "png", 64, 64, "demo");
+  }
+
+  private static Sample sample() {
+    List<Turn> context =
+        List.of(new Turn("user", "Hi"), new Turn("assistant", "Hello \uD83D\uDE00"));
+    return new Sample(ID, ID, context, "Describe.", null, "demo", "a.tar#0/1", "{\"k\":1}");
+  }
+
+  private static QuarantinedRow quarantined() {
+    return QuarantinedRow.bad("demo", "a#1", "image-empty", "0 bytes", null);
+  }
+
+  private static Shard shard() {
+    return new Shard(ID, ID, "file:/a.tar", ID, 10, 3, 1, 1, 1);
+  }
+
+  private static Response response() {
+    return new Response(ID, ID, 0, "A beach.", Response.MODEL, false, null, null, provenance());
+  }
+
+  private static Run run() {
+    return new Run(
+        "r",
+        "reject",
+        "quickstart",
+        ID,
+        Instant.parse("2026-01-01T00:00:00Z"),
+        Instant.parse("2026-01-01T00:01:00Z"),
+        3,
+        2,
+        Map.of("identical", 1L),
+        Map.of(),
+        0,
+        Map.of("rows-per-second", 1.5));
   }
 
   private static CandidatePair pair(String rejected, String dropReason) {
