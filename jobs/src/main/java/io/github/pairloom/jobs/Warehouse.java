@@ -5,6 +5,8 @@ import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -15,6 +17,9 @@ import org.apache.spark.sql.functions;
 public final class Warehouse {
   private final SparkSession spark;
   private final String root;
+
+  /** Asking Delta each time would read the table's log each time. */
+  private final Set<Table> known = ConcurrentHashMap.newKeySet();
 
   /**
    * @param root folder or URI of any file system Spark reaches
@@ -36,7 +41,7 @@ public final class Warehouse {
 
   /** Returns the rows of {@code table}; the table is created if it is not there. */
   public Dataset<Row> read(Table table) {
-    spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+    create(table);
     return spark.read().format("delta").load(path(table));
   }
 
@@ -45,7 +50,7 @@ public final class Warehouse {
    * there.
    */
   public long version(Table table) {
-    read(table);
+    create(table);
     return DeltaTable.forPath(spark, path(table)).history(1).select("version").first().getLong(0);
   }
 
@@ -59,7 +64,7 @@ public final class Warehouse {
 
   /** Adds {@code rows} to {@code table} in one commit. Columns are taken by name. */
   public void append(Table table, Dataset<Row> rows) {
-    read(table);
+    create(table);
     Column[] columns =
         Arrays.stream(table.schema().fieldNames()).map(functions::col).toArray(Column[]::new);
     rows.select(columns).write().format("delta").mode("append").save(path(table));
@@ -70,6 +75,13 @@ public final class Warehouse {
     if (!records.isEmpty()) {
       List<Row> rows = records.stream().map(codec::toRow).toList();
       append(table, spark.createDataFrame(rows, codec.schema()));
+    }
+  }
+
+  private void create(Table table) {
+    if (!known.contains(table)) {
+      spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+      known.add(table);
     }
   }
 }
