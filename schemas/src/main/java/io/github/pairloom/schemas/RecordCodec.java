@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.Row;
@@ -143,7 +144,9 @@ public final class RecordCodec<T extends Record> {
     if (sql instanceof MapType map) {
       UnaryOperator<Object> element = writer(argument(type, Map.class, 1), map.valueType());
       return value -> {
-        Map<Object, Object> copy = new LinkedHashMap<>();
+        // In order of the keys: a Map.of has another order in each Java machine, and equal records
+        // are to be equal bytes.
+        Map<Object, Object> copy = new TreeMap<>();
         ((Map<?, ?>) value).forEach((k, v) -> copy.put(k, element.apply(v)));
         return asScala(copy);
       };

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -131,6 +132,19 @@ class TestTables {
     assertFalse(key.nullable(), key.name());
     Column missing = functions.lit(null).cast(key.dataType());
     assertRefused(key.name(), table, valid(table).withColumn(key.name(), missing));
+  }
+
+  @Test
+  void mapsAreWrittenInTheOrderOfTheirKeys() {
+    Map<String, Long> reasons = new LinkedHashMap<>();
+    List.of("image-empty", "broken-json", "lone-surrogate").forEach(r -> reasons.put(r, 1L));
+    Instant now = Instant.parse("2026-01-01T00:00:00Z");
+    Run run = new Run("r", "ingest", "n", ID, now, now, 3, 0, Map.of(), reasons, 0, Map.of());
+    assertTrue(
+        rows(Run.CODEC, run)
+            .toJSON()
+            .first()
+            .contains("{\"broken-json\":1,\"image-empty\":1,\"lone-surrogate\":1}"));
   }
 
   @Test
