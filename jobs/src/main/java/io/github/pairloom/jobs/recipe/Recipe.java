@@ -37,11 +37,13 @@ public record Recipe(
         name);
   }
 
-  /** Returns the id of what shapes a response that the model writes. */
+  /**
+   * Returns the id of what shapes a response that the model writes. Where the model lies shapes
+   * nothing: what its files hold does, and that revision stands beside this id in every key.
+   */
   public String referenceId() {
     return new ContentId()
         .add(seed)
-        .add(model.path())
         .add(model.suffix())
         .add(model.chatTemplate())
         .add(Settings.canonical(reference))
