@@ -22,7 +22,7 @@ final class EngineChecks {
   private static final String MINILM = "/all-minilm-l6-v2-q.onnx";
   private static final String MINILM_TOKENIZER = "/all-minilm-l6-v2-q-tokenizer.json";
   private static final String BROKEN_JAR =
-      "Build the jar again: delete jobs/target/pairloom.jar and start ./pairloom";
+      "Build the jar again: delete the folder jobs/target and start ./pairloom";
 
   private EngineChecks() {}
 
