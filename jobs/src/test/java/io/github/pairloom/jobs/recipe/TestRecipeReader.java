@@ -84,6 +84,7 @@ class TestRecipeReader {
               chat-template: template.jinja
               device: gpu
               threads: 4
+              batch: {rows: 5, tokens: 6, cache-megabytes: 7, ahead-megabytes: 8}
             reference:
               n: 2
               sampling: {temperature: 1, top-p: 0.5, max-new-tokens: 7}
@@ -124,7 +125,13 @@ class TestRecipeReader {
                 "question",
                 "42",
                 "What is this?"),
-            new ModelSpec("/models/big", "_fp16", "template.jinja", ModelSpec.Device.GPU, 4),
+            new ModelSpec(
+                "/models/big",
+                "_fp16",
+                "template.jinja",
+                ModelSpec.Device.GPU,
+                4,
+                new Batching(5, 6, 7, 8)),
             new ReferenceSettings(2, new Sampling(1, 0.5, 7)),
             new RejectSettings(
                 List.of(new BdhsAttention(0, greedy), new BdhsNoise(300, defaults)),
@@ -283,14 +290,14 @@ class TestRecipeReader {
             "--set name.first: 'first' cannot be set inside of 'small'",
             "--set reject.strategies.3.type: no entry '3' (the list has 1, from 0)",
             "--set sead: sead: unknown key (did you mean seed?)",
-            "--set model.threads: model.threads: Invalid threads: 0 (must be at least 1)"),
+            "--set model.threads: model.threads: Invalid threads: -1 (must be at least 0)"),
         problems(
             SMALLEST,
             "seed",
             "name.first=x",
             "reject.strategies.3.type=bdhs-noise",
             "sead=1",
-            "model.threads=0"));
+            "model.threads=-1"));
   }
 
   @Test
