@@ -11,6 +11,7 @@ import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
 import io.github.pairloom.udfs.strategy.Workbench;
+import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.vlm.Batching;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.Masking;
@@ -51,6 +52,8 @@ final class EngineBenchmark implements Benchmark {
   private static final int BENCH_ROWS = 24;
 
   private static final int BENCH_NAIVE_ROWS = 3;
+  private static final int SAMPLES_PER_IMAGE = 4;
+  private static final int SENTENCES = 6;
 
   @Override
   public String name() {
@@ -361,6 +364,32 @@ final class EngineBenchmark implements Benchmark {
         List.of(List.of(least, bound, least / bound)));
   }
 
+  /**
+   * Returns samples as long as LLaVA-Instruct's answers, six sentences or more, and like there
+   * several about one image.
+   */
+  private static List<DemoSet.Sample> longSamples() {
+    List<DemoSet.Sample> described =
+        DemoSet.samples(BENCH_ROWS + 4).stream().filter(DemoSet.Sample::describes).toList();
+    List<DemoSet.Sample> samples = new ArrayList<>();
+    for (int i = 0; i < BENCH_ROWS; i++) {
+      DemoSet.Sample image = described.get(i - i % SAMPLES_PER_IMAGE);
+      StringBuilder text = new StringBuilder(described.get(i).response());
+      for (int next = i + 1; Sentences.split(text.toString()).size() < SENTENCES; next++) {
+        text.append(' ').append(described.get(next % described.size()).response());
+      }
+      samples.add(
+          new DemoSet.Sample(
+              image.id(),
+              image.image(),
+              image.facts(),
+              described.get(i).prompt(),
+              text.toString(),
+              true));
+    }
+    return samples;
+  }
+
   private static void benchModel(Figures figures) {
     Path folder =
         Path.of(System.getProperty("pairloom.root", "."), "benchmarks", "target", "bench-model");
@@ -372,8 +401,7 @@ final class EngineBenchmark implements Benchmark {
     // Drawn at 1: greedy, random weights repeat one word.
     Sampling sampling = new Sampling(1, 1, 24);
     RejectionStrategy strategy = new BdhsAttention(MASK_RATE, new Bdhs(1, 0.97, 0.5, sampling));
-    List<DemoSet.Sample> samples =
-        DemoSet.samples(BENCH_ROWS).stream().filter(DemoSet.Sample::describes).toList();
+    List<DemoSet.Sample> samples = longSamples();
     double naiveSeconds;
     try (NaiveBdhs naive = NaiveBdhs.open(folder)) {
       Blindfold.Mask mask = new Blindfold.Mask(MASK_RATE);

@@ -15,15 +15,15 @@ import java.util.concurrent.CompletableFuture;
 
 /** A strategy over samples as step {@code reject} runs it, without Spark. */
 final class EngineRun {
-  private final RejectionStrategy strategy;
+  private record Row(DemoSet.Sample sample, RejectionStrategy strategy) {}
+
   private final Workbench bench;
   private final long seed;
   private String imageId;
   private PixelTensor pixels;
   private CompletableFuture<ImageFeatures> features;
 
-  private EngineRun(RejectionStrategy strategy, Workbench bench, long seed) {
-    this.strategy = strategy;
+  private EngineRun(Workbench bench, long seed) {
     this.bench = bench;
     this.seed = seed;
   }
@@ -31,10 +31,21 @@ final class EngineRun {
   /** Returns a rejection of each sample, in order; samples about one image follow each other. */
   static List<Rejection> reject(
       RejectionStrategy strategy, List<DemoSet.Sample> samples, Workbench bench, long seed) {
-    EngineRun run = new EngineRun(strategy, bench, seed);
+    return reject(List.of(strategy), samples, bench, seed);
+  }
+
+  /** Returns a rejection of each sample by each strategy, all of a sample together. */
+  static List<Rejection> reject(
+      List<RejectionStrategy> strategies,
+      List<DemoSet.Sample> samples,
+      Workbench bench,
+      long seed) {
+    EngineRun run = new EngineRun(bench, seed);
     List<Rejection> rejections = new ArrayList<>();
     new RowsUnderWay<>(
-            samples.iterator(),
+            samples.stream()
+                .flatMap(sample -> strategies.stream().map(strategy -> new Row(sample, strategy)))
+                .iterator(),
             run::begin,
             bench::await,
             () -> {},
@@ -48,7 +59,8 @@ final class EngineRun {
     return KeyedRandom.of(seed).with(sample.id()).with(sample.prompt());
   }
 
-  private RowsUnderWay.Begun<Rejection> begin(DemoSet.Sample sample) {
+  private RowsUnderWay.Begun<Rejection> begin(Row row) {
+    DemoSet.Sample sample = row.sample;
     if (!sample.id().equals(imageId)) {
       imageId = sample.id();
       pixels = bench.model().preprocess(sample.image());
@@ -58,7 +70,7 @@ final class EngineRun {
     CompletableFuture<Rejection> rejection =
         features.thenComposeAsync(
             encoded ->
-                strategy.reject(
+                row.strategy.reject(
                     new RejectionInput(
                         seen,
                         encoded,

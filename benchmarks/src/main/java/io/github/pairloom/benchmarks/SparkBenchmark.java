@@ -1,0 +1,134 @@
+package io.github.pairloom.benchmarks;
+
+import io.github.pairloom.jobs.Step;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.ingest.IngestStep;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecipeReader;
+import io.github.pairloom.jobs.reference.ReferenceStep;
+import io.github.pairloom.jobs.reject.RejectStep;
+import io.github.pairloom.udfs.strategy.Workbench;
+import io.github.pairloom.udfs.vlm.ExecutorModels;
+import io.github.pairloom.udfs.vlm.ModelSpec;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * What Spark and Delta cost: step {@code reject} on one core against the bare engine on the same
+ * rows, similarity included in both. The step's task and its lane are two threads, as are the bare
+ * engine's.
+ *
+ * <p>{@code ./pairloom bench spark --json FILE}
+ */
+final class SparkBenchmark implements Benchmark {
+  /** Strategies over the demo set's samples, so that a run lasts long enough to be measured. */
+  private static final int STRATEGIES = 10;
+
+  @Override
+  public String name() {
+    return "spark";
+  }
+
+  @Override
+  public String summary() {
+    return "pairs/s of step reject on one core against the bare engine";
+  }
+
+  @Override
+  public void run(int limit, Figures figures) {
+    try {
+      Path folder = Files.createTempDirectory("pairloom-bench-spark");
+      Recipe recipe = recipe(folder);
+      StepResult result;
+      double step;
+      try (SparkSession spark = session()) {
+        StepContext context =
+            new StepContext(
+                spark, new Warehouse(spark, folder.resolve("warehouse").toString()), recipe);
+        for (Step before : List.of(new IngestStep(), new ReferenceStep())) {
+          before.run(context);
+        }
+        ExecutorModels.closeAll();
+        long start = System.nanoTime();
+        result = new RejectStep().run(context);
+        step = (System.nanoTime() - start) / 1e9;
+      }
+      List<DemoSet.Sample> samples = DemoSet.samples(limit);
+      List<Double> bare = new ArrayList<>();
+      for (int round = 0; round < 2; round++) {
+        bare.add(bareSeconds(recipe, samples));
+      }
+      long bareRows = (long) samples.size() * STRATEGIES;
+      double stepRate = result.read() / step;
+      double bareRate = bareRows / bare.get(1);
+      figures.add(
+          "Step reject on local[1] against the engine alone, %s strategies, demo model"
+              .formatted(STRATEGIES),
+          List.of("what", "rows", "seconds", "pairs/s"),
+          List.of(
+              List.of("step reject, model load included", result.read(), step, stepRate),
+              List.of("engine alone, warm", bareRows, bare.get(1), bareRate)));
+      figures.add(
+          "Share of the bare engine's rate that the step reaches",
+          List.of("share"),
+          List.of(List.of(stepRate / bareRate)));
+      figures.add(
+          "What the step's models did",
+          List.of("figure", "value"),
+          result.metrics().entrySet().stream()
+              .map(e -> List.<Object>of(e.getKey(), e.getValue()))
+              .toList());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static double bareSeconds(Recipe recipe, List<DemoSet.Sample> samples) {
+    try (Workbench bench =
+        new Workbench(
+            ExecutorModels.open(ModelSpec.onCpu(Path.of(recipe.model().path()))),
+            EngineBenchmark.similarity())) {
+      long start = System.nanoTime();
+      EngineRun.reject(recipe.reject().strategies(), samples, bench, recipe.seed());
+      return (System.nanoTime() - start) / 1e9;
+    }
+  }
+
+  private static Recipe recipe(Path folder) throws IOException {
+    Path models = Path.of(System.getProperty("pairloom.root", "."), "models").toAbsolutePath();
+    String strategies =
+        IntStream.range(0, STRATEGIES)
+            .mapToObj(i -> "    - {type: bdhs-attention, mask-rate: 0.99%d}%n".formatted(i))
+            .collect(Collectors.joining());
+    Path file =
+        Files.writeString(
+            folder.resolve("recipe.yaml"),
+            "name: bench-spark%nsource: {name: demo, format: webdataset, path: '%s'}%nmodel: {path: '%s'}%nreject:%n  strategies:%n%s"
+                .formatted(models.resolve("demo-data/shards"), models.resolve("demo"), strategies));
+    return RecipeReader.read(file, List.of());
+  }
+
+  private static SparkSession session() {
+    SparkSession.Builder builder = SparkSession.builder().master("local[1]");
+    Map.of(
+            "spark.ui.enabled", "false",
+            "spark.driver.host", "localhost",
+            "spark.driver.bindAddress", "127.0.0.1",
+            "spark.sql.shuffle.partitions", "2",
+            "spark.databricks.delta.snapshotPartitions", "2",
+            "spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension",
+            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .forEach(builder::config);
+    return builder.getOrCreate();
+  }
+}
