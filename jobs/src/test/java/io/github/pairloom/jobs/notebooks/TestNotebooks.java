@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
-import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -143,12 +143,7 @@ class TestNotebooks {
 
   private static void write(ObjectNode notebook) throws IOException {
     DefaultIndenter lines = new DefaultIndenter(" ", "\n");
-    DefaultPrettyPrinter printer =
-        new DefaultPrettyPrinter(
-            Separators.createDefaultInstance()
-                .withObjectFieldValueSpacing(Separators.Spacing.AFTER)
-                .withObjectEmptySeparator("")
-                .withArrayEmptySeparator(""));
+    DefaultPrettyPrinter printer = new JupyterPrinter();
     printer.indentArraysWith(lines);
     printer.indentObjectsWith(lines);
     Files.writeString(NOTEBOOK, JSON.writer(printer).writeValueAsString(notebook) + "\n");
@@ -222,5 +217,43 @@ class TestNotebooks {
       rest = next.remaining();
     }
     return last;
+  }
+
+  /** Spaces and empty lists as Jupyter writes them, so that a new run changes outputs alone. */
+  private static final class JupyterPrinter extends DefaultPrettyPrinter {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public DefaultPrettyPrinter createInstance() {
+      JupyterPrinter copy = new JupyterPrinter();
+      copy.indentArraysWith(_arrayIndenter);
+      copy.indentObjectsWith(_objectIndenter);
+      return copy;
+    }
+
+    @Override
+    public void writeObjectFieldValueSeparator(JsonGenerator json) throws IOException {
+      json.writeRaw(": ");
+    }
+
+    @Override
+    public void writeEndObject(JsonGenerator json, int entries) throws IOException {
+      if (entries > 0) {
+        super.writeEndObject(json, entries);
+      } else {
+        _nesting--;
+        json.writeRaw('}');
+      }
+    }
+
+    @Override
+    public void writeEndArray(JsonGenerator json, int values) throws IOException {
+      if (values > 0) {
+        super.writeEndArray(json, values);
+      } else {
+        _nesting--;
+        json.writeRaw(']');
+      }
+    }
   }
 }
