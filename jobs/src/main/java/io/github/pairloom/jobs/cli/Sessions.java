@@ -64,6 +64,8 @@ final class Sessions implements AutoCloseable {
     settings.put("spark.driver.host", "localhost");
     settings.put("spark.driver.bindAddress", "127.0.0.1");
     settings.put("spark.sql.shuffle.partitions", Integer.toString(2 * cores));
+    // Planning again after each stage costs more than it gains with so few partitions.
+    settings.put("spark.sql.adaptive.enabled", "false");
     // Delta's own is 50 tasks for every look at a table's log.
     settings.put("spark.databricks.delta.snapshotPartitions", "2");
     // No table is managed by Spark and none is known to a metastore.

@@ -37,6 +37,7 @@ public final class Pairs {
             .config("spark.sql.shuffle.partitions", "3")
             // Tables are tiny: compiling code for each query would take longer than running it.
             .config("spark.sql.codegen.wholeStage", "false")
+            .config("spark.sql.adaptive.enabled", "false")
             .config("spark.databricks.delta.snapshotPartitions", "1")
             .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
             .config(
