@@ -22,7 +22,9 @@ public final class Bench implements Callable<Integer> {
           new ModelBenchmark(),
           new MaskingBenchmark(),
           new MethodBenchmark(),
-          new EngineBenchmark());
+          new EngineBenchmark(),
+          new SparkBenchmark(),
+          new SoakBenchmark());
 
   @Parameters(paramLabel = "NAME", arity = "0..1", description = "what to measure; none lists all")
   private String name;
