@@ -305,7 +305,11 @@ final class Engine implements AutoCloseable {
   }
 
   private long cacheBytes() {
-    return caches == null ? 0 : (long) caches.rows() * caches.entries() * cacheBytesPerToken;
+    return caches == null ? 0 : cacheBytes(caches.rows(), caches.entries());
+  }
+
+  private long cacheBytes(long rows, long entries) {
+    return rows * entries * cacheBytesPerToken;
   }
 
   /** One image at a time: what it is encoded to must not depend on its neighbours. */
@@ -355,20 +359,25 @@ final class Engine implements AutoCloseable {
     List<Sequence> taken = new ArrayList<>();
     int longest = 0;
     int real = 0;
+    int tails = 0;
+    int growth = first.work.passage.sampling().maxNewTokens() / 2;
     for (Sequence sequence : candidates) {
       int places = sequence.input().places();
       int padded = Math.max(longest, places) * (taken.size() + 1);
       boolean fits =
           padded <= tokenBudget
               && real + places >= FULLNESS * padded
-              // Few tails of a sequence leave its draft; should most, the caches' budget holds.
-              && taken.size() < rowBudget;
+              && taken.size() < rowBudget
+              // As if all tails left their drafts, and wrote half of what they may.
+              && cacheBytes(alive() + tails + sequence.tails.size(), growth + longest)
+                  <= cacheBudget;
       if (!taken.isEmpty() && !fits) {
         break;
       }
       taken.add(sequence);
       longest = Math.max(longest, places);
       real += places;
+      tails += sequence.tails.size();
     }
     waiting.removeAll(taken);
     return taken;
