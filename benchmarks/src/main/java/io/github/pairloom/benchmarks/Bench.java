@@ -23,6 +23,7 @@ public final class Bench implements Callable<Integer> {
           new MaskingBenchmark(),
           new MethodBenchmark(),
           new EngineBenchmark(),
+          new CostBenchmark(),
           new SparkBenchmark(),
           new SoakBenchmark());
 
