@@ -95,11 +95,12 @@ class TestRejectStep {
   }
 
   @Test
-  void twoAndSevenPartitionsGiveTheSamePairs() {
+  void twoAndSevenPartitionsGiveTheSamePairsOfOneLoadedModel() {
     for (int partitions : new int[] {2, 7}) {
       assertEquals(
           pairs,
           pairs(new Warehouse(spark, folder.resolve("p" + partitions).toString()), partitions));
+      assertEquals(1, loads, "models loaded for " + partitions + " partitions");
     }
   }
 
@@ -115,12 +116,6 @@ class TestRejectStep {
       hadoop.unset("fs.file.impl.disable.cache");
     }
     assertTrue(failuresOfReject > 0, "no task of reject failed");
-  }
-
-  @Test
-  void allTasksOfAnExecutorShareOneModel() {
-    pairs(new Warehouse(spark, folder.resolve("loads").toString()), 5);
-    assertEquals(1, loads);
   }
 
   @Test
