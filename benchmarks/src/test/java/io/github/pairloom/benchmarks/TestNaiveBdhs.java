@@ -3,20 +3,15 @@ package io.github.pairloom.benchmarks;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.image.PixelTensor;
-import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
-import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.strategy.BdhsNoise;
 import io.github.pairloom.udfs.strategy.Rejection;
-import io.github.pairloom.udfs.strategy.RejectionInput;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
+import io.github.pairloom.udfs.strategy.Workbench;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.Sampling;
-import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -31,27 +26,25 @@ class TestNaiveBdhs {
    */
   private static final double TIE = 1e-4;
 
+  private static final long SEED = 2407;
   private static final List<DemoSet.Sample> SAMPLES = DemoSet.samples(20);
 
-  private VisionLanguageModel model;
+  private Workbench bench;
   private NaiveBdhs naive;
   private Similarity similarity;
 
   @BeforeEach
   void open() {
-    model = ExecutorModels.open(DemoSet.model());
+    bench = new Workbench(ExecutorModels.open(DemoSet.model()), EngineBenchmark.similarity());
     naive = NaiveBdhs.open(Path.of(DemoSet.model().path()));
-    similarity =
-        new Similarity(
-            new SimilaritySettings(SimilaritySettings.MINILM, SimilaritySettings.Scope.RESPONSE),
-            SentenceEmbedder.open(SimilaritySettings.MINILM, 1));
+    similarity = EngineBenchmark.similarity();
   }
 
   @AfterEach
   void close() {
     similarity.close();
     naive.close();
-    model.close();
+    bench.close();
   }
 
   @Test
@@ -121,19 +114,10 @@ class TestNaiveBdhs {
   }
 
   private void assertSame(RejectionStrategy strategy, Blindfold blindfold, Bdhs bdhs) {
-    for (DemoSet.Sample sample : SAMPLES) {
-      PixelTensor pixels = model.preprocess(sample.image());
-      Rejection ours =
-          strategy.reject(
-              new RejectionInput(
-                  pixels,
-                  model.encode(pixels),
-                  List.of(),
-                  sample.prompt(),
-                  sample.response(),
-                  key(sample)),
-              model,
-              similarity);
+    List<Rejection> rejections = EngineRun.reject(strategy, SAMPLES, bench, SEED);
+    for (int i = 0; i < SAMPLES.size(); i++) {
+      DemoSet.Sample sample = SAMPLES.get(i);
+      Rejection ours = rejections.get(i);
       NaiveBdhs.Result theirs = naive.reject(row(sample), blindfold, bdhs, similarity);
       String message =
           "%s, scene %s, %s".formatted(strategy.parameters(), sample.id(), sample.prompt());
@@ -155,10 +139,6 @@ class TestNaiveBdhs {
         List.of(),
         sample.prompt(),
         sample.response(),
-        key(sample));
-  }
-
-  private static KeyedRandom key(DemoSet.Sample sample) {
-    return KeyedRandom.of(2407).with(sample.id()).with(sample.prompt());
+        EngineRun.key(sample, SEED));
   }
 }
