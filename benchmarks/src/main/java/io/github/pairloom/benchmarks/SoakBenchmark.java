@@ -17,7 +17,8 @@ import java.util.List;
  * Memory over 20,000 rows: what is native and not closed shows in the resident size, which the Java
  * heap's limit does not bound.
  *
- * <p>{@code ./pairloom bench soak --json FILE}. Linux only: sizes are read from {@code /proc}.
+ * <p>{@code PAIRLOOM_MEMORY=512m ./pairloom bench soak --json FILE}: a larger heap hides what is
+ * native, as the JVM fills it first. Linux only: sizes are read from {@code /proc}.
  */
 final class SoakBenchmark implements Benchmark {
   private static final int ROWS = 20_000;
