@@ -237,7 +237,12 @@ final class Engine implements AutoCloseable {
     Work work = new Work(passage, result);
     List<Tail> tails =
         IntStream.range(0, passage.cuts().size()).mapToObj(i -> new Tail(work, i)).toList();
-    addSequences(tails);
+    try {
+      addSequences(tails);
+    } catch (RuntimeException e) {
+      // A passage that cannot be laid out is its own fault: whoever works must go on.
+      result.completeExceptionally(e);
+    }
   }
 
   /** Gives each tail the longest draft that begins with its own: few sequences serve many tails. */
@@ -258,6 +263,7 @@ final class Engine implements AutoCloseable {
               }
               serving.tails.add(tail);
             });
+    sequences.forEach(Sequence::input);
     waiting.addAll(sequences);
   }
 
@@ -511,6 +517,12 @@ final class Engine implements AutoCloseable {
 
   /** Writes one token of every tail. */
   private void decode() {
+    if (alive() == 0) {
+      // All that was under way has failed.
+      closeCaches();
+      slots = new ArrayList<>();
+      return;
+    }
     try {
       makeRoom();
       fillStep();
@@ -576,12 +588,8 @@ final class Engine implements AutoCloseable {
 
   /** Puts the younger half of the tails back when their caches outgrow the budget. */
   private void makeRoom() throws OrtException {
-    if (cacheBytes() > cacheBudget && slots.size() > 1) {
-      TensorGraphs.Pick pick = new TensorGraphs.Pick();
-      List<Tail> alive = pickAlive(pick);
-      if (alive.size() > 1) {
-        halve(alive);
-      }
+    if (cacheBytes() > cacheBudget && alive() > 1) {
+      halve(slots.stream().filter(tail -> !tail.ended).toList());
     }
   }
 

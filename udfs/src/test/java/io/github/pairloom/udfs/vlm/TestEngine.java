@@ -199,6 +199,20 @@ class TestEngine {
   }
 
   @Test
+  void aPassageThatCannotBeLaidOutFailsAloneAndTheEngineGoesOn() {
+    try (Engine engine = new Engine(weights, BATCHING, new ModelMetrics())) {
+      Passage whole = passages.get(0);
+      Passage blank = new Passage(new int[] {1, 5}, whole.view(), whole.cuts(), whole.sampling());
+      CompletableFuture<List<Generation>> bad = hand(engine, blank);
+      CompletableFuture<List<Generation>> good = hand(engine, whole);
+      finish(engine);
+      CompletionException e = assertThrows(CompletionException.class, bad::join);
+      assertTrue(e.getMessage().contains("0 image tokens"), e.getMessage());
+      assertEquals(expected.get(0), good.join());
+    }
+  }
+
+  @Test
   void theDemoModelCanDoEverything() {
     Capabilities found = weights.capabilities;
     assertTrue(found.masks() && found.gaps() && found.pads(), found::toString);
