@@ -4,6 +4,7 @@ import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.files.LocalFiles;
 import io.github.pairloom.jobs.ingest.IngestStep;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecipeReader;
@@ -119,6 +120,7 @@ final class SparkBenchmark implements Benchmark {
 
   private static SparkSession session() {
     SparkSession.Builder builder = SparkSession.builder().master("local[1]");
+    LocalFiles.settings().forEach(builder::config);
     Map.of(
             "spark.ui.enabled", "false",
             "spark.driver.host", "localhost",

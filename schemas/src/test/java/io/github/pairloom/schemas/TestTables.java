@@ -48,6 +48,7 @@ class TestTables {
             .config("spark.sql.shuffle.partitions", "1")
             // Tables are tiny: compiling code for each query would take longer than running it.
             .config("spark.sql.codegen.wholeStage", "false")
+            .config("spark.sql.codegen.cache.maxEntries", "5000")
             .config("spark.sql.adaptive.enabled", "false")
             .config("spark.databricks.delta.snapshotPartitions", "1")
             .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")

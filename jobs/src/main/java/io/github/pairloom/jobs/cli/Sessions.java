@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.cli;
 
+import io.github.pairloom.jobs.files.LocalFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -56,7 +57,7 @@ final class Sessions implements AutoCloseable {
   /** Returns the settings of one small machine; Spark's own are for clusters. */
   private static Map<String, String> embedded() {
     int cores = Runtime.getRuntime().availableProcessors();
-    Map<String, String> settings = new LinkedHashMap<>();
+    Map<String, String> settings = new LinkedHashMap<>(LocalFiles.settings());
     settings.put("spark.master", "local[*]");
     settings.put("spark.ui.enabled", "false");
     settings.put("spark.ui.showConsoleProgress", "false");
@@ -68,6 +69,9 @@ final class Sessions implements AutoCloseable {
     settings.put("spark.sql.adaptive.enabled", "false");
     // Delta's own is 50 tasks for every look at a table's log.
     settings.put("spark.databricks.delta.snapshotPartitions", "2");
+    // A run plans more queries than the 100 whose compiled code Spark keeps, and again the same
+    // ones.
+    settings.put("spark.sql.codegen.cache.maxEntries", "5000");
     // No table is managed by Spark and none is known to a metastore.
     settings.put("spark.sql.catalogImplementation", "in-memory");
     settings.put("spark.sql.warehouse.dir", temporaryFolder());

@@ -2,6 +2,7 @@ package io.github.pairloom.jobs.select;
 
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.files.LocalFiles;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
@@ -30,13 +31,16 @@ public final class Pairs {
 
   /** Returns a session as {@code startSpark()} does, on this master. */
   public static SparkSession startSpark(String master) {
+    SparkSession.Builder builder = SparkSession.builder();
+    LocalFiles.settings().forEach(builder::config);
     SparkSession spark =
-        SparkSession.builder()
+        builder
             .master(master)
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "3")
             // Tables are tiny: compiling code for each query would take longer than running it.
             .config("spark.sql.codegen.wholeStage", "false")
+            .config("spark.sql.codegen.cache.maxEntries", "5000")
             .config("spark.sql.adaptive.enabled", "false")
             .config("spark.databricks.delta.snapshotPartitions", "1")
             .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")

@@ -10,7 +10,6 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.TranslateException;
-import ai.djl.util.PairList;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.onnx.OnnxEngine;
@@ -22,6 +21,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
@@ -31,7 +31,8 @@ import java.util.stream.Stream;
  * <p>Texts go through the model one at a time: the quantised MiniLM scales its activations over the
  * whole input, so in a batch a text's embedding would depend on its neighbours.
  *
- * <p>Not thread-safe; each task opens its own and closes it.
+ * <p>Not thread-safe; each task opens its own and closes it. The model behind it is loaded once per
+ * JVM and closed when that ends.
  */
 public final class SentenceEmbedder implements AutoCloseable {
   /** Positions that BERT-like encoders have; longer texts are embedded in windows. */
@@ -40,20 +41,34 @@ public final class SentenceEmbedder implements AutoCloseable {
   private static final String MINILM_MODEL = "/all-minilm-l6-v2-q.onnx";
   private static final String MINILM_TOKENIZER = "/all-minilm-l6-v2-q-tokenizer.json";
 
-  private final String revision;
-  private final HuggingFaceTokenizer tokenizer;
-  private final ZooModel<NDList, NDList> model;
-  private final Predictor<NDList, NDList> predictor;
-  private final List<String> inputNames;
+  private static final Map<Key, Loaded> LOADED = new ConcurrentHashMap<>();
 
-  private SentenceEmbedder(
-      String revision, HuggingFaceTokenizer tokenizer, ZooModel<NDList, NDList> model) {
-    this.revision = revision;
-    this.tokenizer = tokenizer;
-    this.model = model;
-    this.predictor = model.newPredictor();
-    PairList<String, Shape> inputs = model.describeInput();
-    this.inputNames = inputs.keys();
+  static {
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(() -> LOADED.values().forEach(Loaded::close), "pairloom-embedders"));
+  }
+
+  private final Loaded loaded;
+  private final Predictor<NDList, NDList> predictor;
+
+  private record Key(String name, int threads) {}
+
+  /** What all tasks share. */
+  private record Loaded(
+      String revision,
+      HuggingFaceTokenizer tokenizer,
+      ZooModel<NDList, NDList> model,
+      List<String> inputNames) {
+    void close() {
+      model.close();
+      tokenizer.close();
+    }
+  }
+
+  private SentenceEmbedder(Loaded loaded) {
+    this.loaded = loaded;
+    this.predictor = loaded.model.newPredictor();
   }
 
   /**
@@ -65,8 +80,13 @@ public final class SentenceEmbedder implements AutoCloseable {
    * @throws ModelException if it cannot be loaded
    */
   public static SentenceEmbedder open(String name, int threads) {
-    if (!name.equals(SimilaritySettings.MINILM)) {
-      return openFolder(Path.of(name), threads);
+    return new SentenceEmbedder(
+        LOADED.computeIfAbsent(new Key(name, threads), SentenceEmbedder::load));
+  }
+
+  private static Loaded load(Key key) {
+    if (!key.name.equals(SimilaritySettings.MINILM)) {
+      return loadFolder(Path.of(key.name), key.threads);
     }
     try {
       // ONNX Runtime reads files; the copy is gone once it has been read.
@@ -74,7 +94,7 @@ public final class SentenceEmbedder implements AutoCloseable {
       try {
         copy(MINILM_MODEL, folder.resolve("model.onnx"));
         copy(MINILM_TOKENIZER, folder.resolve("tokenizer.json"));
-        return openFolder(folder, threads);
+        return loadFolder(folder, key.threads);
       } finally {
         delete(folder);
       }
@@ -89,7 +109,7 @@ public final class SentenceEmbedder implements AutoCloseable {
     }
   }
 
-  private static SentenceEmbedder openFolder(Path folder, int threads) {
+  private static Loaded loadFolder(Path folder, int threads) {
     Path flat = folder.resolve("model.onnx");
     Path graph = Files.exists(flat) ? flat : folder.resolve("onnx").resolve("model.onnx");
     Path vocabulary = folder.resolve("tokenizer.json");
@@ -104,7 +124,7 @@ public final class SentenceEmbedder implements AutoCloseable {
           HuggingFaceTokenizer.newInstance(
               vocabulary,
               Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"));
-      return new SentenceEmbedder(revision, tokenizer, model);
+      return new Loaded(revision, tokenizer, model, model.describeInput().keys());
     } catch (IOException | RuntimeException e) {
       model.close();
       throw new ModelException(
@@ -114,7 +134,7 @@ public final class SentenceEmbedder implements AutoCloseable {
 
   /** Returns the SHA-256 (hex) over the model's files. */
   public String revision() {
-    return revision;
+    return loaded.revision;
   }
 
   /**
@@ -122,7 +142,7 @@ public final class SentenceEmbedder implements AutoCloseable {
    * the embeddings of its windows are averaged by their number of tokens.
    */
   public float[] embed(String text) {
-    Encoding encoding = tokenizer.encode(text);
+    Encoding encoding = loaded.tokenizer.encode(text);
     long[] ids = encoding.getIds();
     if (ids.length <= MAX_TOKENS) {
       return normalise(states(ids));
@@ -148,10 +168,10 @@ public final class SentenceEmbedder implements AutoCloseable {
 
   /** Returns the mean of the last hidden states over all tokens. */
   private float[] states(long[] ids) {
-    try (NDManager manager = model.getNDManager().newSubManager()) {
+    try (NDManager manager = loaded.model.getNDManager().newSubManager()) {
       Shape shape = new Shape(1, ids.length);
       NDList inputs = new NDList();
-      for (String name : inputNames) {
+      for (String name : loaded.inputNames) {
         long[] values = new long[ids.length];
         switch (name) {
           case "input_ids" -> System.arraycopy(ids, 0, values, 0, ids.length);
@@ -202,8 +222,6 @@ public final class SentenceEmbedder implements AutoCloseable {
   @Override
   public void close() {
     predictor.close();
-    model.close();
-    tokenizer.close();
   }
 
   private static void copy(String resource, Path file) throws IOException {

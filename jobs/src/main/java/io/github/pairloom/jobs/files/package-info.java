@@ -1,0 +1,2 @@
+/** Local folders as Hadoop file systems. */
+package io.github.pairloom.jobs.files;
