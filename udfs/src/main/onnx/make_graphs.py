@@ -7,6 +7,7 @@ Run by hand when this file changes (Debian's python3-onnx); the graphs are in th
 join_caches   rows of two caches, their entries picked one by one, as one cache
 pick_logits   rows of logits
 top_logits    rows of logits, their largest values, and log(sum(exp(row / temperature)))
+log_probs     the log-probability of one token in each of some rows, and the most likely one
 """
 
 from __future__ import annotations
@@ -97,6 +98,23 @@ def top_logits(kind: int, with_sums: bool):
     return nodes, inputs, outputs
 
 
+def log_probs(kind: int):
+    nodes, inputs = picked(kind)
+    inputs.append(tensor("targets", TensorProto.INT64, "picked", 1))
+    nodes += [
+        helper.make_node("GatherElements", ["rows", "targets"], ["target_logits"], axis=1),
+        helper.make_node("ReduceLogSumExp", ["rows"], ["log_sum"], axes=[1], keepdims=1),
+        helper.make_node("Sub", ["target_logits", "log_sum"], ["log_probs"]),
+        # The lowest id among equals, as everywhere.
+        helper.make_node("ArgMax", ["rows"], ["likeliest"], axis=1, keepdims=0),
+    ]
+    outputs = [
+        tensor("log_probs", TensorProto.FLOAT, "picked", 1),
+        tensor("likeliest", TensorProto.INT64, "picked"),
+    ]
+    return nodes, inputs, outputs
+
+
 def write(path: Path, name: str, nodes, inputs, outputs) -> None:
     graph = helper.make_graph(nodes, name, inputs, outputs)
     model = helper.make_model(
@@ -117,6 +135,7 @@ def main() -> None:
             "pick_logits": pick_logits(kind),
             "top_logits": top_logits(kind, with_sums=False),
             "top_logits_with_sums": top_logits(kind, with_sums=True),
+            "log_probs": log_probs(kind),
         }.items():
             write(folder / f"{name}.{suffix}.onnx", name, *graph)
 

@@ -11,9 +11,11 @@ import io.github.pairloom.udfs.vlm.ImageView;
 import io.github.pairloom.udfs.vlm.Masking;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.Passage;
+import io.github.pairloom.udfs.vlm.Reading;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /** A model that is asked in a way which leaves one of the engine's shortcuts unused. */
@@ -78,6 +80,27 @@ final class WithoutShortcut implements VisionLanguageModel {
   @Override
   public int[] prompt(List<Turn> context, String prompt) {
     return model.prompt(context, prompt);
+  }
+
+  @Override
+  public int[] promptWithoutImage(List<Turn> context, String prompt) {
+    return model.promptWithoutImage(context, prompt);
+  }
+
+  @Override
+  public String text(int... tokens) {
+    return model.text(tokens);
+  }
+
+  @Override
+  public Set<String> controlTokens() {
+    return model.controlTokens();
+  }
+
+  @Override
+  public CompletableFuture<List<Reading>> read(
+      int[] prompt, ImageView view, List<int[]> responses) {
+    return model.read(prompt, view, responses);
   }
 
   @Override

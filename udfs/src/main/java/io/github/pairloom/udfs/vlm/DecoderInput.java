@@ -33,14 +33,26 @@ final class DecoderInput {
     this.length = length;
   }
 
+  /** Lays out a prompt and the tokens of a response after it. */
+  static DecoderInput of(
+      int[] prompt, int[] response, ImageView view, int imageId, Masking masking) {
+    int[] ids = Arrays.copyOf(prompt, prompt.length + response.length);
+    System.arraycopy(response, 0, ids, prompt.length, response.length);
+    return of(ids, view, imageId, masking);
+  }
+
   /**
-   * Lays out {@code ids}, in which one {@code imageId} stands for the whole image.
+   * Lays out {@code ids}, in which one {@code imageId} stands for the whole image. There may be
+   * none where nothing of the image is to be seen: then it takes no positions either.
    *
    * @param masking whether hidden image tokens are left out or masked
    */
   static DecoderInput of(int[] ids, ImageView view, int imageId, Masking masking) {
     long images = Arrays.stream(ids).filter(id -> id == imageId).count();
-    check(images == 1, "Invalid prompt: %s image tokens (must be 1)", images);
+    check(
+        images == 1 || (images == 0 && view.visible().length == 0),
+        "Invalid prompt: %s image tokens (must be 1, or none where nothing is to be seen)",
+        images);
     boolean[] visible = new boolean[view.features().tokens()];
     for (int token : view.visible()) {
       visible[token] = true;

@@ -66,7 +66,9 @@ final class Engine implements AutoCloseable {
 
   private int tokenBudget;
 
+  private final Reader reader;
   private final Deque<Encoding> encodings = new ArrayDeque<>();
+  private final Deque<Script> scripts = new ArrayDeque<>();
   private final Deque<Sequence> waiting = new ArrayDeque<>();
   private List<Tail> slots = new ArrayList<>();
   private Caches caches;
@@ -94,6 +96,7 @@ final class Engine implements AutoCloseable {
     this.capabilities = capabilities;
     this.metrics = metrics;
     this.visionEncoder = weights.visionEncoder.newPredictor();
+    this.reader = new Reader(weights, decoder, capabilities, metrics);
     this.cacheBytesPerToken = decoder.cacheBytesPerToken();
     this.cacheBudget = (long) batching.cacheMegabytes() << 20;
     this.rowBudget = capabilities.pads() ? batching.rows() : 1;
@@ -102,6 +105,14 @@ final class Engine implements AutoCloseable {
 
   /** An image to be encoded. */
   private record Encoding(PixelTensor pixels, CompletableFuture<ImageFeatures> result) {}
+
+  /** Responses to be read. */
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
+  private record Script(
+      int[] prompt,
+      ImageView view,
+      List<int[]> responses,
+      CompletableFuture<List<Reading>> result) {}
 
   /** A passage under way. */
   private static final class Work {
@@ -221,13 +232,7 @@ final class Engine implements AutoCloseable {
 
   /** Adds a passage to the work. */
   void complete(Passage passage, CompletableFuture<List<Generation>> result) {
-    if (!passage.view().isFull() && !capabilities.hides()) {
-      result.completeExceptionally(
-          new ModelException(
-              "Cannot hide parts of the image from model "
-                  + weights.identity.id()
-                  + ": its decoder heeds neither position_ids nor zeros in the attention mask. Use"
-                  + " another export, or a strategy that hides nothing (bdhs-noise)"));
+    if (cannotHide(passage.prompt(), passage.view(), result)) {
       return;
     }
     if (passage.cuts().isEmpty()) {
@@ -243,6 +248,48 @@ final class Engine implements AutoCloseable {
       // A passage that cannot be laid out is its own fault: whoever works must go on.
       result.completeExceptionally(e);
     }
+  }
+
+  /** Adds given responses to one prompt to the work, to be read and not written. */
+  void read(
+      int[] prompt,
+      ImageView view,
+      List<int[]> responses,
+      CompletableFuture<List<Reading>> result) {
+    if (cannotHide(prompt, view, result)) {
+      return;
+    }
+    if (responses.isEmpty()) {
+      result.complete(List.of());
+      return;
+    }
+    scripts.add(new Script(prompt, view, responses, result));
+  }
+
+  private void readNext() {
+    Script script = scripts.poll();
+    try {
+      script.result.complete(reader.read(script.prompt, script.view, script.responses));
+    } catch (OrtException | RuntimeException e) {
+      script.result.completeExceptionally(
+          new ModelException("The model failed: " + e.getMessage(), e));
+    }
+  }
+
+  /** Fails {@code result} if parts of the image are to be hidden and this model cannot. */
+  private boolean cannotHide(int[] prompt, ImageView view, CompletableFuture<?> result) {
+    int imageId = weights.promptEncoder.imageId();
+    boolean hides = !view.isFull() && Arrays.stream(prompt).anyMatch(id -> id == imageId);
+    if (!hides || capabilities.hides()) {
+      return false;
+    }
+    result.completeExceptionally(
+        new ModelException(
+            "Cannot hide parts of the image from model "
+                + weights.identity.id()
+                + ": its decoder heeds neither position_ids nor zeros in the attention mask. Use"
+                + " another export, or a strategy that hides nothing (bdhs-noise)"));
+    return true;
   }
 
   /** Gives each tail the longest draft that begins with its own: few sequences serve many tails. */
@@ -273,20 +320,24 @@ final class Engine implements AutoCloseable {
   }
 
   private DecoderInput layOut(Passage passage, int[] tokens) {
-    int[] ids = Arrays.copyOf(passage.prompt(), passage.prompt().length + tokens.length);
-    System.arraycopy(tokens, 0, ids, passage.prompt().length, tokens.length);
     return DecoderInput.of(
-        ids, passage.view(), weights.promptEncoder.imageId(), capabilities.masking());
+        passage.prompt(),
+        tokens,
+        passage.view(),
+        weights.promptEncoder.imageId(),
+        capabilities.masking());
   }
 
   /** Runs the model once; returns whether there was anything to do. */
   boolean work() {
-    if (encodings.isEmpty() && waiting.isEmpty() && slots.isEmpty()) {
+    if (encodings.isEmpty() && scripts.isEmpty() && waiting.isEmpty() && slots.isEmpty()) {
       return false;
     }
     long start = System.nanoTime();
     if (!encodings.isEmpty()) {
       encodeNext();
+    } else if (!scripts.isEmpty()) {
+      readNext();
     } else if (!waiting.isEmpty() && hasRoom()) {
       prefill(nextSequences());
     } else {
@@ -744,6 +795,7 @@ final class Engine implements AutoCloseable {
   public void close() {
     ModelException closed = new ModelException("The model was closed");
     encodings.forEach(encoding -> encoding.result.completeExceptionally(closed));
+    scripts.forEach(script -> script.result.completeExceptionally(closed));
     waiting.forEach(sequence -> sequence.work.result.completeExceptionally(closed));
     slots.forEach(tail -> tail.work.result.completeExceptionally(closed));
     closeCaches();

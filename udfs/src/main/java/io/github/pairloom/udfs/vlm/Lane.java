@@ -48,6 +48,12 @@ final class Lane implements AutoCloseable {
     return result;
   }
 
+  CompletableFuture<List<Reading>> read(int[] prompt, ImageView view, List<int[]> responses) {
+    CompletableFuture<List<Reading>> result = new CompletableFuture<>();
+    hand(result, e -> e.read(prompt, view, responses, result));
+    return result;
+  }
+
   private void hand(CompletableFuture<?> result, Consumer<Engine> work) {
     requests.add(new Request(System.nanoTime(), work));
     if (closed) {

@@ -11,6 +11,7 @@ import io.github.pairloom.udfs.text.Tokens;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -43,6 +44,12 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
       @Override
       public CompletableFuture<List<Generation>> complete(Passage passage) {
         return lane.complete(passage);
+      }
+
+      @Override
+      public CompletableFuture<List<Reading>> read(
+          int[] prompt, ImageView view, List<int[]> responses) {
+        return lane.read(prompt, view, responses);
       }
 
       @Override
@@ -79,6 +86,14 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
       }
 
       @Override
+      public CompletableFuture<List<Reading>> read(
+          int[] prompt, ImageView view, List<int[]> responses) {
+        CompletableFuture<List<Reading>> result = new CompletableFuture<>();
+        engine.read(prompt, view, responses, result);
+        return result;
+      }
+
+      @Override
       public boolean work() {
         return engine.work();
       }
@@ -103,10 +118,19 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
 
   @Override
   public int[] prompt(List<Turn> context, String prompt) {
+    return prompt(context, prompt, true);
+  }
+
+  @Override
+  public int[] promptWithoutImage(List<Turn> context, String prompt) {
+    return prompt(context, prompt, false);
+  }
+
+  private int[] prompt(List<Turn> context, String prompt, boolean withImage) {
     List<Turn> turns = new ArrayList<>(context);
     turns.add(new Turn(Turn.USER, prompt));
     List<ChatMessage> messages = new ArrayList<>();
-    boolean shown = false;
+    boolean shown = !withImage;
     for (Turn turn : turns) {
       boolean shows = !shown && turn.role().equals(Turn.USER);
       messages.add(new ChatMessage(turn.role(), turn.content(), shows ? 1 : 0));
@@ -118,6 +142,16 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
   @Override
   public Tokens response(String text) {
     return weights.promptEncoder.encodeResponse(text);
+  }
+
+  @Override
+  public String text(int... tokens) {
+    return weights.tokenizer.decode(tokens);
+  }
+
+  @Override
+  public Set<String> controlTokens() {
+    return weights.tokenizer.controlTokens().keySet();
   }
 
   @Override

@@ -35,6 +35,7 @@ final class TensorGraphs implements AutoCloseable {
   private final OrtSession pickLogits;
   private final OrtSession topLogits;
   private final OrtSession topLogitsWithSums;
+  private final OrtSession logProbs;
   private final Deque<OrtSession> opened = new ArrayDeque<>();
 
   TensorGraphs(OnnxJavaType cacheType, OnnxJavaType logitsType) throws OrtException, IOException {
@@ -43,6 +44,7 @@ final class TensorGraphs implements AutoCloseable {
       pickLogits = open("pick_logits", logitsType);
       topLogits = open("top_logits", logitsType);
       topLogitsWithSums = open("top_logits_with_sums", logitsType);
+      logProbs = open("log_probs", logitsType);
     } catch (OrtException | IOException | RuntimeException e) {
       close();
       throw e;
@@ -175,6 +177,27 @@ final class TensorGraphs implements AutoCloseable {
             count,
             vocabulary);
       }
+    }
+  }
+
+  /**
+   * Returns the log-probabilities of given tokens.
+   *
+   * @param logits [batch, sequence, vocabulary]
+   * @param rows their places in [batch * sequence]
+   * @param targets the token that is asked about in each row
+   */
+  LogProbs logProbs(OnnxTensor logits, long[] rows, long[] targets) throws OrtException {
+    try (OnnxTensor index = vector(rows);
+        OnnxTensor tokens =
+            OnnxTensor.createTensor(
+                OnnxEngine.environment(),
+                LongBuffer.wrap(targets),
+                new long[] {targets.length, 1});
+        OrtSession.Result result =
+            logProbs.run(Map.of("logits", logits, "index", index, "targets", tokens))) {
+      return new LogProbs(
+          floats(result.get(0)), ((OnnxTensor) result.get(1)).getLongBuffer().array());
     }
   }
 

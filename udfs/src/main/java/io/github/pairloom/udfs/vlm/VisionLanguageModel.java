@@ -6,6 +6,7 @@ import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.text.Tokens;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -31,11 +32,29 @@ public interface VisionLanguageModel extends AutoCloseable {
    */
   int[] prompt(List<Turn> context, String prompt);
 
+  /** Returns the ids of the same conversation without the image and its token. */
+  int[] promptWithoutImage(List<Turn> context, String prompt);
+
   /** Returns the tokens of a response, tokenised on its own; none of them is a control token. */
   Tokens response(String text);
 
+  /** Returns the text of a whole sequence of tokens, without control tokens. */
+  String text(int... tokens);
+
+  /** Returns how the model's control tokens are spelled, that of an image among them. */
+  Set<String> controlTokens();
+
   /** Hands in a passage; gives what the model writes from each of its cuts, in their order. */
   CompletableFuture<List<Generation>> complete(Passage passage);
+
+  /**
+   * Hands in given responses to a prompt; gives what the model makes of each, in their order. The
+   * image and the prompt are run once for all of them.
+   *
+   * @param view what may be seen of the image; nothing for a prompt without image
+   * @param responses tokens of each
+   */
+  CompletableFuture<List<Reading>> read(int[] prompt, ImageView view, List<int[]> responses);
 
   /**
    * Works for the calling thread if this model has no thread of its own, and does nothing if it
