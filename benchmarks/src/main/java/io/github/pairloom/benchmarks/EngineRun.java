@@ -68,18 +68,23 @@ final class EngineRun {
     }
     PixelTensor seen = pixels;
     CompletableFuture<Rejection> rejection =
-        features.thenComposeAsync(
-            encoded ->
-                row.strategy.reject(
-                    new RejectionInput(
-                        seen,
-                        encoded,
-                        List.of(),
-                        sample.prompt(),
-                        sample.response(),
-                        key(sample, seed)),
-                    bench),
-            bench);
+        features
+            .thenComposeAsync(
+                encoded ->
+                    row.strategy.reject(
+                        new RejectionInput(
+                            sample::image,
+                            seen,
+                            encoded,
+                            List.of(),
+                            sample.prompt(),
+                            sample.response(),
+                            "",
+                            List.of(),
+                            key(sample, seed)),
+                        bench),
+                bench)
+            .thenApply(rejections -> rejections.get(0));
     return new RowsUnderWay.Begun<>(rejection, seen.bytes());
   }
 }

@@ -10,11 +10,18 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.github.pairloom.benchmarks.TransformersJsBdhs.Answer;
 import io.github.pairloom.benchmarks.TransformersJsBdhs.Question;
 import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.similarity.SentenceEmbedder;
+import io.github.pairloom.udfs.similarity.Similarity;
+import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
+import io.github.pairloom.udfs.strategy.BdhsAttention;
+import io.github.pairloom.udfs.strategy.Rejection;
+import io.github.pairloom.udfs.strategy.Workbench;
 import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
+import io.github.pairloom.udfs.vlm.Reading;
 import io.github.pairloom.udfs.vlm.Sampling;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.io.IOException;
@@ -29,6 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The demo model in transformers.js, an independent runtime. Skipped where npm does not answer. */
 class TestTransformersJs {
   private static final int SCENES = 50;
+  private static final int PAIRS = 50;
   private static final int MAX_TOKENS = 90;
   private static final Path MODEL = Path.of(DemoSet.model().path()).toAbsolutePath();
 
@@ -68,6 +76,80 @@ class TestTransformersJs {
         assertEquals(response.length + 1, ours.tokens(), message + " and the end");
       }
     }
+  }
+
+  @Test
+  void logProbabilitiesOfPairsAreEqual() throws IOException, InterruptedException {
+    List<DemoSet.Sample> samples = DemoSet.samples(SCENES).subList(0, PAIRS);
+    Bdhs settings = new Bdhs(5, 0.97, 0.5, new Sampling(0.7, 1, MAX_TOKENS));
+    try (Workbench bench =
+        new Workbench(
+            ExecutorModels.open(DemoSet.model()),
+            new Similarity(
+                new SimilaritySettings(
+                    SimilaritySettings.MINILM, SimilaritySettings.Scope.RESPONSE),
+                SentenceEmbedder.open(SimilaritySettings.MINILM, 1)))) {
+      List<Rejection> rejections =
+          EngineRun.reject(new BdhsAttention(0.99, settings), samples, bench, 1);
+      List<List<String>> pairs =
+          List.of(
+              samples.stream().map(DemoSet.Sample::response).toList(),
+              rejections.stream().map(Rejection::text).toList());
+      JsonNode theirs = theirReadings(samples, pairs);
+      VisionLanguageModel model = bench.model();
+      for (int i = 0; i < samples.size(); i++) {
+        DemoSet.Sample sample = samples.get(i);
+        List<int[]> responses =
+            List.of(
+                model.response(pairs.get(0).get(i)).ids(),
+                model.response(pairs.get(1).get(i)).ids());
+        List<Reading> ours =
+            model.await(
+                model.read(
+                    model.prompt(List.of(), sample.prompt()),
+                    ImageView.full(model.await(model.encode(model.preprocess(sample.image())))),
+                    responses));
+        for (int side = 0; side < 2; side++) {
+          JsonNode their = theirs.get(i).get(side);
+          assertArrayEquals(ids(their.get("ids")), responses.get(side));
+          double sum = 0;
+          for (int t = 0; t < responses.get(side).length; t++) {
+            double logProb = their.get("logProbs").get(t).asDouble();
+            assertEquals(logProb, ours.get(side).logProb(t), 1e-3);
+            sum += logProb;
+          }
+          assertEquals(sum, ours.get(side).logProb(), 1e-3);
+          assertEquals(their.get("end").asDouble(), ours.get(side).endLogProb(), 1e-3);
+        }
+      }
+    }
+  }
+
+  private JsonNode theirReadings(List<DemoSet.Sample> samples, List<List<String>> pairs)
+      throws IOException, InterruptedException {
+    ObjectMapper json = new ObjectMapper();
+    ArrayNode requests = json.createArrayNode();
+    for (int i = 0; i < samples.size(); i++) {
+      Path image = folder.resolve(samples.get(i).id() + ".png");
+      TransformersJs.writePng(samples.get(i).image(), image);
+      requests
+          .addObject()
+          .put("image", image.toString())
+          .put("prompt", samples.get(i).prompt())
+          .putArray("responses")
+          .add(pairs.get(0).get(i))
+          .add(pairs.get(1).get(i));
+    }
+    Path requestsFile = folder.resolve("read.json");
+    Path answersFile = folder.resolve("readings.json");
+    json.writeValue(requestsFile.toFile(), requests);
+    transformersJs.run(
+        "logprobs",
+        Duration.ofMinutes(5),
+        MODEL.toString(),
+        requestsFile.toString(),
+        answersFile.toString());
+    return json.readTree(answersFile.toFile());
   }
 
   @Test

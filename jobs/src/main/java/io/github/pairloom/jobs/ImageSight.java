@@ -7,9 +7,11 @@ import io.github.pairloom.udfs.image.ImageDecoder;
 import io.github.pairloom.udfs.image.ImageDefect;
 import io.github.pairloom.udfs.image.ImageLimits;
 import io.github.pairloom.udfs.image.PixelTensor;
+import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.vlm.ImageFeatures;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import org.apache.spark.sql.Row;
 
 /**
@@ -20,10 +22,12 @@ public final class ImageSight {
   /**
    * An image as the model takes it.
    *
+   * @param picture reads the image itself again: it may be large, and few want it
    * @param pixels input of the vision encoder
    * @param features its output, once it is there
    */
-  public record Encoded(PixelTensor pixels, CompletableFuture<ImageFeatures> features) {}
+  public record Encoded(
+      Supplier<RgbImage> picture, PixelTensor pixels, CompletableFuture<ImageFeatures> features) {}
 
   private static final ImageDecoder DECODER = new ImageDecoder(ImageLimits.DEFAULTS);
 
@@ -51,9 +55,10 @@ public final class ImageSight {
     }
     Image image = Image.CODEC.fromRow(struct);
     if (!image.imageId().equals(imageId)) {
-      PixelTensor pixels = model.preprocess(DECODER.decode(bytes.read(image)).image());
+      PixelTensor pixels = model.preprocess(read(image));
       encoded =
           new Encoded(
+              () -> read(image),
               pixels,
               model
                   .encode(pixels)
@@ -66,6 +71,15 @@ public final class ImageSight {
       imageId = image.imageId();
     }
     return encoded;
+  }
+
+  /** Reads another image. */
+  public RgbImage read(Row image) {
+    return read(Image.CODEC.fromRow(image));
+  }
+
+  private RgbImage read(Image image) {
+    return DECODER.decode(bytes.read(image)).image();
   }
 
   /** Returns the memory that the last image takes; its features count once one was encoded. */

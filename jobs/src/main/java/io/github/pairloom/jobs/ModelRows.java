@@ -49,8 +49,9 @@ public final class ModelRows {
    * @param table takes the outcome
    * @param key column that identifies a row of it
    * @param candidates rows with the key, {@code image_id} and whatever {@code work} reads
-   * @param work gives one row of the table for each candidate, bad ones with a drop_reason; must be
-   *     a function of the row alone, whatever the partition
+   * @param work gives at least one row of the table for each candidate, bad ones with a
+   *     drop_reason, the first of them under the candidate's key; must be a function of the row
+   *     alone, whatever the partition
    * @param counters what {@code work} counts in
    * @throws TooManyBadRowsException if the error budget is spent; nothing is committed then
    */
@@ -63,9 +64,10 @@ public final class ModelRows {
       ModelCounters counters) {
     Warehouse warehouse = context.warehouse();
     long all = candidates.count();
+    Dataset<Row> fresh = candidates.join(warehouse.read(table).select(key), key, "left_anti");
+    long begun = fresh.count();
     Dataset<Row> todo =
-        candidates
-            .join(warehouse.read(table).select(key), key, "left_anti")
+        fresh
             // Rows about one image go to one task, one after the other: it is encoded once.
             .repartition(tasks(context), functions.col("image_id"))
             .sortWithinPartitions("image_id", key);
@@ -89,7 +91,7 @@ public final class ModelRows {
       if (read > 0) {
         warehouse.append(table, outcome);
       }
-      return new StepResult(read, written, dropped, faults, all - read, counters.figures());
+      return new StepResult(read, written, dropped, faults, all - begun, counters.figures());
     } finally {
       outcome.unpersist();
     }

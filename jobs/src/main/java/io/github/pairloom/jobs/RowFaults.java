@@ -1,6 +1,8 @@
 package io.github.pairloom.jobs;
 
 import io.github.pairloom.udfs.image.BadImageException;
+import io.github.pairloom.udfs.remote.EndpointException;
+import io.github.pairloom.udfs.strategy.NoPairException;
 import java.util.concurrent.CompletionException;
 
 /**
@@ -11,18 +13,33 @@ public final class RowFaults {
   /** The model threw. */
   public static final String MODEL_FAILED = "model-failed";
 
+  /** A model behind HTTP did not answer, or not as it should. */
+  public static final String ENDPOINT_FAILED = "endpoint-failed";
+
   private static final String IMAGE_PREFIX = "image-";
 
   private RowFaults() {}
 
   /** Returns whether {@code reason} is a fault. */
   public static boolean isFault(String reason) {
-    return reason.equals(MODEL_FAILED) || reason.startsWith(IMAGE_PREFIX);
+    return reason.equals(MODEL_FAILED)
+        || reason.equals(ENDPOINT_FAILED)
+        || reason.startsWith(IMAGE_PREFIX);
   }
 
-  /** Returns the reason for {@code failure}, as a future reports it or as it was thrown. */
+  /**
+   * Returns the reason why there is no outcome, a fault or not, for {@code failure}, as a future
+   * reports it or as it was thrown.
+   */
   public static String reasonOf(Throwable failure) {
-    return cause(failure) instanceof BadImageException bad ? bad.defect().code() : MODEL_FAILED;
+    Throwable cause = cause(failure);
+    if (cause instanceof NoPairException none) {
+      return none.reason();
+    }
+    if (cause instanceof EndpointException) {
+      return ENDPOINT_FAILED;
+    }
+    return cause instanceof BadImageException bad ? bad.defect().code() : MODEL_FAILED;
   }
 
   /** Returns what {@code failure} says of itself. */

@@ -23,6 +23,12 @@ import java.util.List;
  * @param iteration iteration whose output was kept, from 1; null where rejected is
  * @param similarity cosine of the sentence embeddings of both sides; null where rejected is
  * @param spans where chosen and rejected differ, in order
+ * @param groupId {@code pair_id} of the first pair of the same strategy and reference
+ * @param ordinal number of the pair in its group, from 0
+ * @param rejects {@link #TEXT} or {@link #IMAGE}
+ * @param chosenOrigin {@link #REFERENCE}, or where else the chosen text comes from
+ * @param judgement why rejected is the worse side; null where it is so by the way it was made
+ * @param failedGates gates that the pair failed, in their order
  * @param dropReason why the pair may not be used; null where it may
  * @param dropDetail what was found, where the reason alone does not say; may be null
  * @param provenance how the rejected side was made
@@ -40,11 +46,26 @@ public record CandidatePair(
     Integer iteration,
     Double similarity,
     List<Span> spans,
+    String groupId,
+    int ordinal,
+    String rejects,
+    String chosenOrigin,
+    Judgement judgement,
+    List<String> failedGates,
     String dropReason,
     String dropDetail,
     Provenance provenance) {
   public static final RecordCodec<CandidatePair> CODEC =
       RecordCodec.of(Table.PAIRS, CandidatePair.class);
+
+  /** The rejected side is another text about the same image. */
+  public static final String TEXT = "text";
+
+  /** The rejected side is the chosen text about another view of the image. */
+  public static final String IMAGE = "image";
+
+  /** The chosen side is the reference response. */
+  public static final String REFERENCE = "reference";
 
   public CandidatePair {
     dropDetail = dropDetail == null ? null : Printable.cut(dropDetail, Printable.DETAIL);
@@ -57,19 +78,57 @@ public record CandidatePair(
     checkNotBlank("chosen", chosen);
     checkNotBlank("strategy", strategy);
     spans = List.copyOf(spans);
+    checkId("group_id", groupId);
+    check(ordinal >= 0, "Invalid ordinal of pair %s: %s (must be at least 0)", pairId, ordinal);
+    check(
+        rejects.equals(TEXT) || rejects.equals(IMAGE),
+        "Invalid rejects of pair %s: %s (must be text or image)",
+        pairId,
+        rejects);
+    checkNotBlank("chosen_origin", chosenOrigin);
+    failedGates = List.copyOf(failedGates);
     requireNonNull(provenance, "provenance is null");
     check(
         dropReason != null
             || (rejected != null
-                && !rejected.equals(chosen)
+                && (rejects.equals(IMAGE) || !rejected.equals(chosen))
+                && failedGates.isEmpty()
                 && iteration != null
                 && iteration >= 1
                 && similarity != null
                 && Math.abs(similarity) <= 1.0001),
-        "Invalid pair %s: without a drop_reason it needs a rejected text that differs from chosen,"
-            + " an iteration from 1 and a cosine (found iteration %s, similarity %s)",
+        "Invalid pair %s: without a drop_reason it needs a rejected side that differs from chosen,"
+            + " no failed gate, an iteration from 1 and a cosine (found iteration %s, similarity %s)",
         pairId,
         iteration,
         similarity);
+  }
+
+  /** Returns this pair, the first of its group, as number {@code other} of it. */
+  public CandidatePair as(int other) {
+    return other == 0
+        ? this
+        : new CandidatePair(
+            new ContentId().add(groupId).add(other).toHex(),
+            sampleId,
+            imageId,
+            responseId,
+            context,
+            prompt,
+            chosen,
+            rejected,
+            strategy,
+            iteration,
+            similarity,
+            spans,
+            groupId,
+            other,
+            rejects,
+            chosenOrigin,
+            judgement,
+            failedGates,
+            dropReason,
+            dropDetail,
+            provenance);
   }
 }

@@ -17,6 +17,7 @@ public enum Table {
   SHARDS,
   RESPONSES,
   PAIRS,
+  SCORES,
   SELECTIONS,
   PREFERENCE_PAIRS,
   RUNS;

@@ -12,6 +12,16 @@ CREATE TABLE IF NOT EXISTS {table} (
   iteration INT COMMENT 'Iteration whose output was kept, from 1; NULL where the strategy made none',
   similarity DOUBLE COMMENT 'Cosine of the sentence embeddings of chosen and rejected, -1 to 1, in the recipe\'s scope; NULL where rejected is',
   spans ARRAY<STRUCT<chosen_start: INT, chosen_end: INT, rejected_start: INT, rejected_end: INT>> NOT NULL COMMENT 'Where chosen and rejected differ: half-open ranges of UTF-16 code units, in order; an insertion has an empty range on one side',
+  group_id STRING NOT NULL COMMENT 'pair_id of the first pair that the same strategy made of the same reference: pairs of one group share their key, and losses may be averaged over it',
+  ordinal INT NOT NULL COMMENT 'Number of the pair in its group, from 0',
+  rejects STRING NOT NULL COMMENT 'text: the rejected side is another text about the same image; image: it is the chosen text about another view of the image, provenance.transform',
+  chosen_origin STRING NOT NULL COMMENT 'reference: chosen is the response under response_id; sampled: written by the model for this pair; offline: given by the source with its rejected side',
+  judgement STRUCT<
+    judge: STRING COMMENT 'Who judged both sides, such as claims',
+    chosen_score: DOUBLE COMMENT 'Of the chosen side, in the judge\'s unit; higher is better',
+    rejected_score: DOUBLE COMMENT 'Of the rejected side, on the same scale',
+    details: MAP<STRING, STRING> COMMENT 'What the judge found, by name'> COMMENT 'Why rejected is the worse side; NULL where it is so by the way it was made',
+  failed_gates ARRAY<STRING> NOT NULL COMMENT 'Gates that the pair failed, in their order; the first is the drop_reason. A gate that is not named was passed',
   drop_reason STRING COMMENT 'Why the pair may not be used: a reason code; NULL where it may',
   drop_detail STRING COMMENT 'What was found, where drop_reason alone does not say; cut to 500 characters, control characters escaped',
   provenance STRUCT<
@@ -23,7 +33,7 @@ CREATE TABLE IF NOT EXISTS {table} (
     prompt_template_sha256: STRING COMMENT 'SHA-256 of the chat template\'s text',
     sampling: MAP<STRING, STRING> COMMENT 'temperature, top-p, max-new-tokens, by recipe key',
     transform: STRUCT<
-      name: STRING COMMENT 'What was done to the model\'s view of the image: none, attention-mask or diffusion-noise',
+      name: STRING COMMENT 'What was done to the model\'s view of the image: none, absent, attention-mask, diffusion-noise and others',
       parameters: MAP<STRING, STRING> COMMENT 'Parameters of the transform actually applied',
       pixels_sha256: STRING COMMENT 'SHA-256 of the float32 pixel tensor the vision encoder was given',
       visible_tokens: ARRAY<INT> COMMENT 'Image tokens that could be attended to, from 0; NULL: all of them'> COMMENT 'What was done to the image before the model saw it',
@@ -34,7 +44,8 @@ CREATE TABLE IF NOT EXISTS {table} (
 COMMENT 'Candidate pairs with every verdict on them; a dropped row is a labelled row'
 TBLPROPERTIES (
   'delta.constraints.ids_are_sha256' = 'pair_id RLIKE "^[0-9a-f]{64}$" AND sample_id RLIKE "^[0-9a-f]{64}$" AND image_id RLIKE "^[0-9a-f]{64}$" AND response_id RLIKE "^[0-9a-f]{64}$"',
-  'delta.constraints.usable_or_dropped' = 'drop_reason IS NOT NULL OR (rejected IS NOT NULL AND rejected <> chosen AND iteration IS NOT NULL AND similarity IS NOT NULL)',
+  'delta.constraints.usable_or_dropped' = 'drop_reason IS NOT NULL OR (rejected IS NOT NULL AND (rejected <> chosen OR rejects = "image") AND size(failed_gates) = 0 AND iteration IS NOT NULL AND similarity IS NOT NULL)',
+  'delta.constraints.labels_are_known' = 'rejects IN ("text", "image") AND chosen_origin IN ("reference", "sampled", "offline") AND ordinal >= 0',
   'delta.constraints.iteration_counts_from_one' = 'iteration IS NULL OR iteration >= 1',
   'delta.constraints.similarity_is_a_cosine' = 'similarity IS NULL OR (similarity >= -1.0001 AND similarity <= 1.0001)'
 )

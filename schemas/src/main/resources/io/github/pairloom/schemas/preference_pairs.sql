@@ -7,11 +7,20 @@ CREATE TABLE IF NOT EXISTS {table} (
   context ARRAY<STRUCT<role: STRING, content: STRING>> NOT NULL COMMENT 'Turns before the prompt, oldest first',
   prompt STRING NOT NULL COMMENT 'The user turn that both sides answer, image marker removed',
   chosen STRING NOT NULL COMMENT 'The better response',
-  rejected STRING NOT NULL COMMENT 'The worse response; differs from chosen',
+  rejected STRING NOT NULL COMMENT 'The worse response; differs from chosen, unless rejects is image',
   strategy STRING NOT NULL COMMENT 'How the rejected side was made, such as bdhs-attention',
   iteration INT NOT NULL COMMENT 'Iteration whose output was kept, from 1',
   similarity DOUBLE NOT NULL COMMENT 'Cosine of the sentence embeddings of chosen and rejected, -1 to 1, in the recipe\'s scope',
   spans ARRAY<STRUCT<chosen_start: INT, chosen_end: INT, rejected_start: INT, rejected_end: INT>> NOT NULL COMMENT 'Where chosen and rejected differ: half-open ranges of UTF-16 code units, in order; an insertion has an empty range on one side',
+  group_id STRING NOT NULL COMMENT 'pair_id of the first pair that the same strategy made of the same reference: pairs of one group share their key, and losses may be averaged over it',
+  ordinal INT NOT NULL COMMENT 'Number of the pair in its group, from 0',
+  rejects STRING NOT NULL COMMENT 'text: the rejected side is another text about the same image; image: it is the chosen text about another view of the image, provenance.transform',
+  chosen_origin STRING NOT NULL COMMENT 'reference: chosen is the response under response_id; sampled: written by the model for this pair; offline: given by the source with its rejected side',
+  judgement STRUCT<
+    judge: STRING COMMENT 'Who judged both sides, such as claims',
+    chosen_score: DOUBLE COMMENT 'Of the chosen side, in the judge\'s unit; higher is better',
+    rejected_score: DOUBLE COMMENT 'Of the rejected side, on the same scale',
+    details: MAP<STRING, STRING> COMMENT 'What the judge found, by name'> COMMENT 'Why rejected is the worse side; NULL where it is so by the way it was made',
   provenance STRUCT<
     recipe_id: STRING COMMENT 'SHA-256 of the recipe\'s settings that shape this row',
     seed: BIGINT COMMENT 'Root of all keyed draws',
@@ -21,7 +30,7 @@ CREATE TABLE IF NOT EXISTS {table} (
     prompt_template_sha256: STRING COMMENT 'SHA-256 of the chat template\'s text',
     sampling: MAP<STRING, STRING> COMMENT 'temperature, top-p, max-new-tokens, by recipe key',
     transform: STRUCT<
-      name: STRING COMMENT 'What was done to the model\'s view of the image: none, attention-mask or diffusion-noise',
+      name: STRING COMMENT 'What was done to the model\'s view of the image: none, absent, attention-mask, diffusion-noise and others',
       parameters: MAP<STRING, STRING> COMMENT 'Parameters of the transform actually applied',
       pixels_sha256: STRING COMMENT 'SHA-256 of the float32 pixel tensor the vision encoder was given',
       visible_tokens: ARRAY<INT> COMMENT 'Image tokens that could be attended to, from 0; NULL: all of them'> COMMENT 'What was done to the image before the model saw it',
@@ -32,7 +41,8 @@ CREATE TABLE IF NOT EXISTS {table} (
 COMMENT 'Preference pairs (image, prompt, chosen, rejected), selected from pairs'
 TBLPROPERTIES (
   'delta.constraints.ids_are_sha256' = 'pair_id RLIKE "^[0-9a-f]{64}$" AND sample_id RLIKE "^[0-9a-f]{64}$" AND image_id RLIKE "^[0-9a-f]{64}$" AND response_id RLIKE "^[0-9a-f]{64}$"',
-  'delta.constraints.sides_differ' = 'rejected <> chosen',
+  'delta.constraints.sides_differ' = 'rejected <> chosen OR rejects = "image"',
+  'delta.constraints.labels_are_known' = 'rejects IN ("text", "image") AND chosen_origin IN ("reference", "sampled", "offline") AND ordinal >= 0',
   'delta.constraints.iteration_counts_from_one' = 'iteration >= 1',
   'delta.constraints.similarity_is_a_cosine' = 'similarity >= -1.0001 AND similarity <= 1.0001'
 )

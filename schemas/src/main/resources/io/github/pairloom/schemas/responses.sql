@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS {table} (
     prompt_template_sha256: STRING COMMENT 'SHA-256 of the chat template\'s text',
     sampling: MAP<STRING, STRING> COMMENT 'temperature, top-p, max-new-tokens, by recipe key',
     transform: STRUCT<
-      name: STRING COMMENT 'What was done to the model\'s view of the image: none, attention-mask or diffusion-noise',
+      name: STRING COMMENT 'What was done to the model\'s view of the image: none, absent, attention-mask, diffusion-noise and others',
       parameters: MAP<STRING, STRING> COMMENT 'Parameters of the transform actually applied',
       pixels_sha256: STRING COMMENT 'SHA-256 of the float32 pixel tensor the vision encoder was given',
       visible_tokens: ARRAY<INT> COMMENT 'Image tokens that could be attended to, from 0; NULL: all of them'> COMMENT 'What was done to the image before the model saw it',

@@ -108,6 +108,7 @@ class TestTables {
     assertRoundTrip(Table.SHARDS, Shard.CODEC, shard());
     assertRoundTrip(Table.RESPONSES, Response.CODEC, response());
     assertRoundTrip(Table.PAIRS, CandidatePair.CODEC, pair("A boat.", null));
+    assertRoundTrip(Table.SCORES, PairScore.CODEC, score());
     assertRoundTrip(Table.RUNS, Run.CODEC, run());
   }
 
@@ -188,6 +189,7 @@ class TestTables {
     Map<String, String> noSha = Map.of("image_id", "'" + "G".repeat(64) + "'");
     Map<String, String> zero = Map.of("iteration", "0");
     Map<String, String> noCosine = Map.of("similarity", "1.5D");
+    Map<String, String> noLabel = Map.of("chosen_origin", "'elsewhere'");
     return switch (table) {
       case IMAGES ->
           Map.of(
@@ -216,8 +218,18 @@ class TestTables {
           Map.of(
               "ids_are_sha256", noSha,
               "usable_or_dropped", Map.of("rejected", "chosen"),
+              "labels_are_known", noLabel,
               "iteration_counts_from_one", zero,
               "similarity_is_a_cosine", noCosine);
+      case SCORES ->
+          Map.of(
+              "ids_are_sha256", Map.of("pair_id", "''"),
+              "scored_or_dropped", Map.of("verdict", "'undecided'"),
+              "log_probs_are_not_positive",
+                  Map.of(
+                      "chosen",
+                      "named_struct('log_prob', 1.0D, 'end_log_prob', -0.5D, 'tokens', 3,"
+                          + " 'token_log_probs', CAST(NULL AS ARRAY<DOUBLE>))"));
       case SELECTIONS ->
           Map.of(
               "pair_id_is_sha256", Map.of("pair_id", "''"),
@@ -226,6 +238,7 @@ class TestTables {
           Map.of(
               "ids_are_sha256", noSha,
               "sides_differ", Map.of("rejected", "chosen"),
+              "labels_are_known", noLabel,
               "iteration_counts_from_one", zero,
               "similarity_is_a_cosine", noCosine);
       case RUNS ->
@@ -246,10 +259,12 @@ class TestTables {
       case SHARDS -> rows(Shard.CODEC, shard());
       case RESPONSES -> rows(Response.CODEC, response());
       case PAIRS -> rows(CandidatePair.CODEC, pair("A boat.", null));
+      case SCORES -> rows(PairScore.CODEC, score());
       case SELECTIONS ->
           spark.createDataFrame(List.of(RowFactory.create(ID, null, null)), table.schema());
       case PREFERENCE_PAIRS ->
-          rows(CandidatePair.CODEC, pair("A boat.", null)).drop("drop_reason", "drop_detail");
+          rows(CandidatePair.CODEC, pair("A boat.", null))
+              .drop("failed_gates", "drop_reason", "drop_detail");
       case RUNS -> rows(Run.CODEC, run());
     };
   }
@@ -326,9 +341,34 @@ class TestTables {
         2,
         0.5,
         List.of(new Span(2, 7, 2, 6)),
+        ID,
+        0,
+        CandidatePair.TEXT,
+        CandidatePair.REFERENCE,
+        new Judgement("claims", 0.0, -1.0, Map.of("claims", "2")),
+        dropReason == null ? List.of() : List.of(dropReason),
         dropReason,
         null,
         provenance());
+  }
+
+  private static PairScore score() {
+    Likelihood good = new Likelihood(-1.5, -0.1, 3, List.of(-0.5, -0.5, -0.5));
+    Likelihood bad = new Likelihood(-6.5, -0.1, 3, null);
+    return PairScore.of(
+        ID,
+        ID,
+        ID,
+        ID,
+        good,
+        bad,
+        bad,
+        bad,
+        new Transform(Transform.ABSENT, Map.of(), ID, List.of()),
+        false,
+        0,
+        new PairScore.Scorer("models/demo", ID, ID, ID),
+        Map.of("pairloom", "0.1"));
   }
 
   private static Provenance provenance() {
@@ -370,6 +410,7 @@ class TestTables {
           case SHARDS -> Shard.CODEC;
           case RESPONSES -> Response.CODEC;
           case PAIRS -> CandidatePair.CODEC;
+          case SCORES -> PairScore.CODEC;
           case RUNS -> Run.CODEC;
           case SELECTIONS, PREFERENCE_PAIRS ->
               throw new IllegalArgumentException(table + " is written by SQL alone");

@@ -5,6 +5,7 @@ import io.github.pairloom.jobs.export.ExportStep;
 import io.github.pairloom.jobs.ingest.IngestStep;
 import io.github.pairloom.jobs.reference.ReferenceStep;
 import io.github.pairloom.jobs.reject.RejectStep;
+import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.jobs.select.SelectStep;
 import java.util.List;
 
@@ -31,6 +32,7 @@ final class Steps {
         new Entry(new IngestStep(), "Reads image/prompt sources into images, samples, quarantine."),
         new Entry(new ReferenceStep(), "Gives every sample a good response."),
         new Entry(new RejectStep(), "Makes rejected responses."),
+        new Entry(new ScoreStep(), "Has models with full sight score the pairs."),
         new Entry(new SelectStep(), "Selects the pairs that trainers may read."),
         new Entry(new ExportStep(), "Writes them for trainers."));
   }

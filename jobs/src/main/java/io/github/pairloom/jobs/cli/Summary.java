@@ -47,6 +47,13 @@ final class Summary {
     if (!context.recipe().export().formats().isEmpty()) {
       out.println("Exports  " + exports(context.recipe()));
     }
+    Comparison.of(context.warehouse())
+        .ifPresent(
+            comparison -> {
+              out.println();
+              comparison.grid().forEach(out::println);
+              out.println();
+            });
     String path = context.warehouse().path(Table.PREFERENCE_PAIRS);
     if (DeltaTable.isDeltaTable(context.spark(), path)) {
       examples(context.spark().read().format("delta").load(path));

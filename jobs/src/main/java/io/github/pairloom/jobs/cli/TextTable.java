@@ -31,7 +31,7 @@ record TextTable(List<String> header, List<List<String>> rows) {
             .toList();
     List<Boolean> numbers =
         IntStream.range(0, header.size())
-            .mapToObj(c -> rows.stream().allMatch(row -> row.get(c).matches("-?[0-9].{0,15}")))
+            .mapToObj(c -> rows.stream().allMatch(row -> row.get(c).matches("-|-?[0-9].{0,15}")))
             .toList();
     return all.stream()
         .map(

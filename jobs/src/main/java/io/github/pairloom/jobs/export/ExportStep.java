@@ -8,6 +8,7 @@ import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.jobs.recipe.ExportSettings;
+import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -37,6 +38,8 @@ import org.apache.spark.sql.functions;
  * none, dropped as {@value #MARKER_IN_TEXT}: trainers would take the text for the place of an
  * image, and changing it would make it another pair.
  *
+ * <p>A pair that rejects an image is in none either, dropped as {@value #PAIR_OF_IMAGES}.
+ *
  * <p>An export is made whole and then put in place of the one before; see {@link ExportFolder} for
  * what that is worth on object stores. It is made anew if the table has had a commit since. The
  * same table gives the same JSON lines, byte for byte, in the same files.
@@ -44,6 +47,9 @@ import org.apache.spark.sql.functions;
 public final class ExportStep implements Step {
   /** Reason code of a pair with the image marker in a text. */
   public static final String MARKER_IN_TEXT = "image-marker-in-text";
+
+  /** Reason code of a pair whose sides differ in their images: trainers' formats have one image. */
+  public static final String PAIR_OF_IMAGES = "pair-of-images";
 
   // At one to two kilobytes a row, files of 100 to 200 MB: few enough to list, small enough to
   // read.
@@ -98,13 +104,18 @@ public final class ExportStep implements Step {
     folder.checkReplaceable();
 
     Dataset<Row> pairs = warehouse.readAsOf(Table.PREFERENCE_PAIRS, version.version());
-    Dataset<Row> exported = pairs.filter(functions.not(TrlLines.holdsMarker()));
+    Dataset<Row> ofTexts = pairs.filter(functions.col("rejects").equalTo(CandidatePair.TEXT));
+    Dataset<Row> exported = ofTexts.filter(functions.not(TrlLines.holdsMarker()));
     long read = pairs.count();
+    long texts = ofTexts.count();
     long rows = exported.count();
     checkSomethingToExport(warehouse, read, rows);
     SortedMap<String, Long> dropped = new TreeMap<>();
-    if (rows < read) {
-      dropped.put(MARKER_IN_TEXT, read - rows);
+    if (rows < texts) {
+      dropped.put(MARKER_IN_TEXT, texts - rows);
+    }
+    if (texts < read) {
+      dropped.put(PAIR_OF_IMAGES, read - texts);
     }
 
     ExportWriter writer =
@@ -153,9 +164,10 @@ public final class ExportStep implements Step {
     }
     if (rows == 0) {
       throw new JobException(
-          ("Cannot export pairs: all %d rows of table preference_pairs in %s hold the text %s, which"
-                  + " trainers take for the place of an image. Take it out of the source's texts and"
-                  + " ingest them under a new source name.")
+          ("Cannot export pairs: all %d rows of table preference_pairs in %s reject an image, or hold"
+                  + " the text %s, which trainers take for the place of one. Add a strategy that"
+                  + " rejects texts, or take the marker out of the source's texts and ingest them"
+                  + " under a new source name.")
               .formatted(read, warehouse.root(), TrlLines.IMAGE_MARKER));
     }
   }

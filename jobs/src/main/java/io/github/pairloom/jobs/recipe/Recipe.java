@@ -17,6 +17,7 @@ import io.github.pairloom.udfs.vlm.ModelSpec;
  * @param model the vision-language model
  * @param reference how missing good responses are written
  * @param reject how rejected responses are made
+ * @param score how pairs are scored
  * @param export what is written for trainers
  * @param errors how many bad rows are too many
  */
@@ -28,6 +29,7 @@ public record Recipe(
     @Setting("How good responses are written where the source gives none")
         ReferenceSettings reference,
     @Setting("How rejected responses are made") RejectSettings reject,
+    @Setting("How pairs are scored by models with full sight") ScoreSettings score,
     @Setting("What is written for trainers") ExportSettings export,
     @Setting("How many bad rows are too many") ErrorBudget errors) {
   public Recipe {
@@ -55,7 +57,25 @@ public record Recipe(
     return new ContentId()
         .add(referenceId())
         .add(Settings.canonical(strategy))
+        .add(reject.perResponse())
         .add(Settings.canonical(reject.similarity()))
+        .add(Settings.canonical(reject.gates()))
+        .toHex();
+  }
+
+  /**
+   * Returns the id of what shapes a score by {@code scorer}. Whether select heeds the verdict
+   * shapes nothing of it.
+   */
+  public String scoreId(ModelSpec scorer) {
+    return new ContentId()
+        .add(seed)
+        .add(scorer.suffix())
+        .add(scorer.chatTemplate())
+        .add(Settings.canonical(score.blind()))
+        .add(score.noiseSteps())
+        .add(Boolean.toString(score.tokenLogProbs()))
+        .add(Double.toString(score.leastMargin()))
         .toHex();
   }
 

@@ -30,7 +30,11 @@ final class SettingTypes {
   static Map<String, Class<?>> alternatives(Class<?> type) {
     Map<String, Class<?>> alternatives = new LinkedHashMap<>();
     for (Class<?> alternative : type.getPermittedSubclasses()) {
-      alternatives.put(alternative.getAnnotation(SettingType.class).value(), alternative);
+      if (alternative.isSealed()) {
+        alternatives.putAll(alternatives(alternative));
+      } else {
+        alternatives.put(alternative.getAnnotation(SettingType.class).value(), alternative);
+      }
     }
     return alternatives;
   }

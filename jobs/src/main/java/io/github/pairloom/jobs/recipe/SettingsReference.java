@@ -6,6 +6,7 @@ import io.github.pairloom.udfs.Setting;
 import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -13,7 +14,8 @@ import java.util.Optional;
  * One setting of a recipe, as the reference of settings shows it.
  *
  * @param path dotted path; {@code N} stands for the number of a list's entry, from 0
- * @param entryType the {@code type} of the list entry that has this setting; empty where all have
+ * @param entryType the {@code type} of the entry that has this setting, after those of the entries
+ *     it stands in; empty where all have
  * @param type what a value looks like
  * @param defaults the default as written in YAML; empty where a recipe must give the setting
  * @param doc what the setting does
@@ -48,17 +50,33 @@ public record SettingsReference(
               }
               all.add(leaf(path, entryType, component, defaults));
               if (SettingTypes.isList(javaType)) {
-                addEntries(SettingTypes.element(javaType), path + ".N.", all);
+                addEntries(SettingTypes.element(javaType), path + ".N.", "", all);
+              } else if (javaType != sealedTypeOf(type)) {
+                // A strategy within a strategy has the settings that stand there already.
+                addEntries(javaType, path + ".", entryType + " ", all);
               }
             });
   }
 
-  private static void addEntries(Type element, String prefix, List<SettingsReference> all) {
+  /** Returns the sealed interface that {@code type} is an alternative of; itself if of none. */
+  private static Class<?> sealedTypeOf(Class<?> type) {
+    return Arrays.stream(type.getInterfaces()).filter(Class::isSealed).findFirst().orElse(type);
+  }
+
+  /**
+   * Adds the settings of what stands under {@code prefix}, if that has settings.
+   *
+   * @param outer what the names of alternatives are preceded by
+   */
+  private static void addEntries(
+      Type element, String prefix, String outer, List<SettingsReference> all) {
     if (SettingTypes.isRecord(element)) {
-      addRecord((Class<?>) element, prefix, "", null, all);
+      addRecord((Class<?>) element, prefix, outer.strip(), null, all);
     } else if (SettingTypes.isSealed(element)) {
       SettingTypes.alternatives((Class<?>) element)
-          .forEach((name, alternative) -> addRecord(alternative, prefix, name, null, all));
+          .forEach(
+              (name, alternative) ->
+                  addRecord(alternative, prefix, (outer + name).strip(), null, all));
     }
   }
 

@@ -6,17 +6,17 @@ import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.RowsUnderWay;
 import io.github.pairloom.jobs.TaskScope;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RejectSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Sample;
-import io.github.pairloom.schemas.Span;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.Versions;
+import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
-import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.RejectionInput;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
@@ -25,25 +25,28 @@ import io.github.pairloom.udfs.text.ChangeSpans;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.ModelSpec;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Row;
 
 /**
- * Makes a pair of each reference response and strategy.
+ * Makes the pairs of each reference response and strategy.
  *
- * @param recipeIds recipe id of each strategy's rows, in the order of {@code strategies}
+ * @param recipeIds recipe id of each strategy's rows, in their order
  * @param counters takes what the models did, as each task ends
  */
 record RejectRows(
     ImageBytes bytes,
     ModelSpec spec,
     ModelIdentity identity,
-    SimilaritySettings similaritySettings,
+    RejectSettings settings,
     String embedderRevision,
-    List<RejectionStrategy> strategies,
     List<String> recipeIds,
     long seed,
     ModelCounters counters)
@@ -54,15 +57,13 @@ record RejectRows(
       ModelIdentity model,
       String embedderRevision,
       ModelCounters counters) {
-    List<RejectionStrategy> strategies = recipe.reject().strategies();
     return new RejectRows(
         bytes,
         recipe.model(),
         model,
-        recipe.reject().similarity(),
+        recipe.reject(),
         embedderRevision,
-        strategies,
-        strategies.stream().map(recipe::pairId).toList(),
+        recipe.reject().strategies().stream().map(recipe::pairId).toList(),
         recipe.seed(),
         counters);
   }
@@ -79,61 +80,112 @@ record RejectRows(
             new Workbench(
                 ExecutorModels.open(spec),
                 new Similarity(
-                    similaritySettings,
-                    SentenceEmbedder.open(similaritySettings.model(), spec.threadsOfTask()))));
+                    settings.similarity(),
+                    SentenceEmbedder.open(settings.similarity().model(), spec.threadsOfTask()))));
     ImageSight sight = new ImageSight(bytes, bench.model());
-    return new RowsUnderWay<>(
-        rows,
-        row ->
-            new RowsUnderWay.Begun<>(
-                pair(row, bench, sight).thenApply(CandidatePair.CODEC::toRow), sight.bytes()),
-        bench::await,
-        scope::close,
-        spec.batch().aheadMegabytes());
+    Iterator<List<Row>> groups =
+        new RowsUnderWay<>(
+            rows,
+            row -> new RowsUnderWay.Begun<>(pairs(row, bench, sight), sight.bytes()),
+            bench::await,
+            scope::close,
+            spec.batch().aheadMegabytes());
+    return new Flattened(groups);
   }
 
-  private CompletableFuture<CandidatePair> pair(Row row, Workbench bench, ImageSight sight) {
-    int index = row.getAs("strategy_index");
+  /** The pairs of all groups, one after the other. */
+  private static final class Flattened implements Iterator<Row> {
+    private final Iterator<List<Row>> groups;
+    private Iterator<Row> group = Collections.emptyIterator();
+
+    Flattened(Iterator<List<Row>> groups) {
+      this.groups = groups;
+    }
+
+    @Override
+    public boolean hasNext() {
+      // A group has at least one row.
+      return group.hasNext() || groups.hasNext();
+    }
+
+    @Override
+    public Row next() {
+      if (!group.hasNext()) {
+        group = groups.next().iterator();
+      }
+      return group.next();
+    }
+  }
+
+  private CompletableFuture<List<Row>> pairs(Row row, Workbench bench, ImageSight sight) {
     Sample sample = Sample.CODEC.fromRow(row);
+    CompletableFuture<List<CandidatePair>> pairs =
+        CompletableFuture.completedFuture(new ArrayList<>());
+    for (int i = 0; i < settings.perResponse(); i++) {
+      pairs = pairs.thenCombine(outcome(row, sample, i, bench, sight), this::joined);
+    }
+    return pairs.thenApplyAsync(
+        all ->
+            IntStream.range(0, all.size())
+                .mapToObj(i -> CandidatePair.CODEC.toRow(all.get(i).as(i)))
+                .toList(),
+        bench);
+  }
+
+  private List<CandidatePair> joined(List<CandidatePair> all, List<CandidatePair> more) {
+    all.addAll(more);
+    return all;
+  }
+
+  /**
+   * Returns what one call of the strategy comes to; never fails.
+   *
+   * @param number of the call, from 0
+   */
+  private CompletableFuture<List<CandidatePair>> outcome(
+      Row row, Sample sample, int number, Workbench bench, ImageSight sight) {
+    int index = row.getAs("strategy_index");
     String chosen = row.getAs("chosen");
-    return rejection(row, sample, chosen, bench, sight)
+    return rejections(row, sample, chosen, number, bench, sight)
         .handleAsync(
-            (rejection, failure) ->
+            (rejections, failure) ->
                 failure == null
-                    ? pair(
-                        row,
-                        sample,
-                        chosen,
-                        rejection,
-                        ChangeSpans.between(chosen, rejection.text()),
-                        dropReason(chosen, rejection),
-                        null,
-                        provenance(index, rejection.transform()))
-                    : pair(
-                        row,
-                        sample,
-                        chosen,
-                        null,
-                        List.of(),
-                        RowFaults.reasonOf(failure),
-                        RowFaults.detailOf(failure),
-                        provenance(index, null)),
+                    ? rejections.stream()
+                        .map(rejection -> pair(row, sample, chosen, rejection, bench))
+                        .toList()
+                    : List.of(
+                        failed(
+                            row,
+                            sample,
+                            chosen,
+                            RowFaults.reasonOf(failure),
+                            RowFaults.detailOf(failure),
+                            provenance(index, null))),
             bench);
   }
 
-  private CompletableFuture<Rejection> rejection(
-      Row row, Sample sample, String chosen, Workbench bench, ImageSight sight) {
+  private CompletableFuture<List<Rejection>> rejections(
+      Row row, Sample sample, String chosen, int number, Workbench bench, ImageSight sight) {
     try {
-      RejectionStrategy strategy = strategies.get(row.<Integer>getAs("strategy_index"));
+      RejectionStrategy strategy = strategy(row.getAs("strategy_index"));
       ImageSight.Encoded image = sight.of(row);
-      KeyedRandom key = KeyedRandom.of(seed).with(row.<String>getAs("response_id"));
+      KeyedRandom root = KeyedRandom.of(seed).with(row.<String>getAs("response_id"));
+      KeyedRandom key = number == 0 ? root : root.with("rejection").with(number);
       return image
           .features()
           .thenComposeAsync(
               features ->
                   strategy.reject(
                       new RejectionInput(
-                          image.pixels(), features, sample.context(), sample.prompt(), chosen, key),
+                          image.picture(),
+                          image.pixels(),
+                          features,
+                          sample.context(),
+                          sample.prompt(),
+                          chosen,
+                          sample.extra() == null ? "" : sample.extra(),
+                          others(row, strategy.otherImages(), sight),
+                          key),
                       bench),
               bench);
     } catch (RuntimeException e) {
@@ -141,27 +193,27 @@ record RejectRows(
     }
   }
 
-  /** A rejected text that teaches nothing, or that the token limit broke off, makes no pair. */
-  private static String dropReason(String chosen, Rejection rejection) {
-    if (rejection.text().isBlank()) {
-      return "empty";
-    }
-    if (rejection.text().equals(chosen)) {
-      return "identical";
-    }
-    return rejection.cutOff() ? "cut-off" : null;
+  private static List<RejectionInput.Other> others(Row row, int wanted, ImageSight sight) {
+    return row.<Row>getList(row.fieldIndex(OtherImages.COLUMN)).stream()
+        .limit(wanted)
+        .map(image -> new RejectionInput.Other(image.getAs("image_id"), () -> sight.read(image)))
+        .toList();
   }
 
   private CandidatePair pair(
-      Row row,
-      Sample sample,
-      String chosen,
-      Rejection rejection,
-      List<Span> spans,
-      String dropReason,
-      String dropDetail,
-      Provenance provenance) {
+      Row row, Sample sample, String reference, Rejection rejection, Workbench bench) {
     int index = row.getAs("strategy_index");
+    String chosen = rejection.chosen().map(Rejection.Better::text).orElse(reference);
+    boolean ofImage = strategy(index).rejectsImage();
+    List<PairGates.Failure> failures =
+        ofImage
+            ? List.of()
+            : settings
+                .gates()
+                .failures(
+                    new PairGates.Candidate(
+                        chosen, rejection.text(), rejection.similarity(), rejection.cutOff()),
+                    bench.model().controlTokens());
     return new CandidatePair(
         row.getAs("pair_id"),
         sample.sampleId(),
@@ -170,28 +222,70 @@ record RejectRows(
         sample.context(),
         sample.prompt(),
         chosen,
-        rejection == null ? null : rejection.text(),
-        strategies.get(index).id(),
-        rejection == null ? null : rejection.iteration(),
-        rejection == null ? null : rejection.similarity(),
-        spans,
+        rejection.text(),
+        strategy(index).id(),
+        rejection.iteration(),
+        rejection.similarity(),
+        ChangeSpans.between(chosen, rejection.text()),
+        row.getAs("pair_id"),
+        0,
+        ofImage ? CandidatePair.IMAGE : CandidatePair.TEXT,
+        rejection.chosen().map(Rejection.Better::origin).orElse(CandidatePair.REFERENCE),
+        rejection.judgement().orElse(null),
+        failures.stream().map(PairGates.Failure::gate).toList(),
+        failures.isEmpty() ? null : failures.get(0).gate(),
+        failures.isEmpty() ? null : failures.get(0).found(),
+        provenance(index, rejection.transform()));
+  }
+
+  private CandidatePair failed(
+      Row row,
+      Sample sample,
+      String chosen,
+      String dropReason,
+      String dropDetail,
+      Provenance provenance) {
+    return new CandidatePair(
+        row.getAs("pair_id"),
+        sample.sampleId(),
+        sample.imageId(),
+        row.getAs("response_id"),
+        sample.context(),
+        sample.prompt(),
+        chosen,
+        null,
+        strategy(row.getAs("strategy_index")).id(),
+        null,
+        null,
+        List.of(),
+        row.getAs("pair_id"),
+        0,
+        CandidatePair.TEXT,
+        CandidatePair.REFERENCE,
+        null,
+        List.of(),
         dropReason,
         dropDetail,
         provenance);
   }
 
+  private RejectionStrategy strategy(int index) {
+    return settings.strategies().get(index);
+  }
+
   private Provenance provenance(int index, Transform transform) {
-    RejectionStrategy strategy = strategies.get(index);
+    RejectionStrategy strategy = strategy(index);
+    ModelIdentity writer = strategy.writer().orElse(identity);
     return new Provenance(
         recipeIds.get(index),
         seed,
         strategy.parameters(),
-        identity.id(),
-        identity.revision(),
-        identity.promptTemplateSha256(),
-        strategy.sampling().asMap(),
+        writer.id(),
+        writer.revision(),
+        writer.promptTemplateSha256(),
+        strategy.rejectsImage() ? Map.of() : strategy.sampling().asMap(),
         transform,
-        similaritySettings.model(),
+        settings.similarity().model(),
         embedderRevision,
         Versions.all());
   }

@@ -60,8 +60,8 @@ public final class RejectStep implements Step {
 
   /**
    * Returns one row for each pair that this recipe and these models stand for: columns of {@code
-   * samples}, the image, {@code response_id}, {@code chosen}, {@code pair_id} and {@code
-   * strategy_index}.
+   * samples}, the image, {@code response_id}, {@code chosen}, {@code pair_id}, {@code
+   * strategy_index} and {@link OtherImages#COLUMN}.
    */
   static Dataset<Row> candidates(
       Warehouse warehouse, Recipe recipe, ModelIdentity model, String embedder) {
@@ -77,10 +77,13 @@ public final class RejectStep implements Step {
     Dataset<Row> samples =
         ModelRows.withImages(warehouse, warehouse.read(Table.SAMPLES).join(responses, "sample_id"));
     List<RejectionStrategy> strategies = recipe.reject().strategies();
+    boolean others = strategies.stream().anyMatch(strategy -> strategy.otherImages() > 0);
+    Dataset<Row> inputs =
+        others ? OtherImages.drawn(samples, warehouse, recipe.seed()) : OtherImages.none(samples);
     return IntStream.range(0, strategies.size())
         .mapToObj(
             i ->
-                samples
+                inputs
                     .withColumn("strategy_index", lit(i))
                     .withColumn(
                         "pair_id",

@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.select;
 
+import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.first;
@@ -14,6 +15,8 @@ import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
 import java.util.Map;
 import java.util.TreeMap;
@@ -27,12 +30,13 @@ import org.apache.spark.sql.expressions.WindowSpec;
  * Judges every candidate pair once: {@code selections} gets the verdict, {@code preference_pairs}
  * the pair if it is kept.
  *
- * <p>A pair with a drop_reason of its own is dropped for that reason. Of pairs with the same image,
- * context, prompt, chosen and rejected text, whatever strategy made them, one is kept and the
- * others are dropped as {@value #DUPLICATE_PAIR} of it: the one in {@code preference_pairs} if
- * there is one, else the one of the lowest iteration, then of the first strategy by name, then of
- * the lowest pair_id. A verdict stands: a better duplicate that comes later does not replace a kept
- * pair, for trainers may have seen it.
+ * <p>A pair with a drop_reason of its own is dropped for that reason, one whose rejected side a
+ * scoring model prefers as rejected-preferred (unless the recipe keeps these). Of pairs with the
+ * same image, context, prompt, chosen and rejected side, whatever strategy made them, one is kept
+ * and the others are dropped as {@value #DUPLICATE_PAIR} of it: the one in {@code preference_pairs}
+ * if there is one, else the one of the lowest iteration, then of the first strategy by name, then
+ * of the lowest pair_id. A verdict stands: a better duplicate that comes later does not replace a
+ * kept pair, for trainers may have seen it.
  *
  * <p>Rows are added to {@code preference_pairs} first. A run that dies before their verdicts are
  * written is made good by the next one: it meets its kept pairs there as the winners they are.
@@ -59,7 +63,8 @@ public final class SelectStep implements Step {
               + warehouse.root()
               + " has no rows. Run the reject step first, on the same warehouse.");
     }
-    Dataset<Row> unjudged = without(pairs, latest(warehouse, Table.SELECTIONS));
+    Dataset<Row> unjudged =
+        withVerdicts(without(pairs, latest(warehouse, Table.SELECTIONS)), context);
     Dataset<Row> kept = latest(warehouse, Table.PREFERENCE_PAIRS);
     Dataset<Row> verdicts = verdicts(unjudged, kept).persist();
     try {
@@ -85,6 +90,23 @@ public final class SelectStep implements Step {
     } finally {
       verdicts.unpersist();
     }
+  }
+
+  /** Gives pairs whose rejected side a scoring model prefers that for their drop_reason. */
+  private static Dataset<Row> withVerdicts(Dataset<Row> pairs, StepContext context) {
+    if (context.recipe().score().keepRejectedPreferred()) {
+      return pairs;
+    }
+    Dataset<Row> preferred =
+        latest(context.warehouse(), Table.SCORES)
+            .where(col("verdict").equalTo(PairScore.REJECTED_PREFERRED))
+            .select(col("pair_id").as("preferred"))
+            .distinct();
+    Column verdict = when(col("preferred").isNotNull(), PairScore.REJECTED_PREFERRED);
+    return pairs
+        .join(preferred, col("pair_id").equalTo(col("preferred")), "left")
+        .withColumn("drop_reason", coalesce(col("drop_reason"), verdict))
+        .drop("preferred");
   }
 
   /** Returns one row of {@code selections} for every row of {@code unjudged}. */
@@ -118,7 +140,10 @@ public final class SelectStep implements Step {
                         col("context"),
                         col("prompt"),
                         col("chosen"),
-                        col("rejected")))
+                        col("rejected"),
+                        when(
+                            col("rejects").equalTo(CandidatePair.IMAGE),
+                            col("provenance.transform.pixels_sha256"))))
                 .cast("binary"),
             256);
     return pairs.select(

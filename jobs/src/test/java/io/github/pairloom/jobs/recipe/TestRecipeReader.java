@@ -6,10 +6,23 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.pairloom.udfs.Settings;
+import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.strategy.BdhsNoise;
+import io.github.pairloom.udfs.strategy.Correctness;
+import io.github.pairloom.udfs.strategy.DropoutNtp;
+import io.github.pairloom.udfs.strategy.ImageBlack;
+import io.github.pairloom.udfs.strategy.ImageCrop;
+import io.github.pairloom.udfs.strategy.ImageDistortion;
+import io.github.pairloom.udfs.strategy.ImageNoise;
+import io.github.pairloom.udfs.strategy.ImageRotation;
+import io.github.pairloom.udfs.strategy.Mixed;
+import io.github.pairloom.udfs.strategy.ObjectCheck;
+import io.github.pairloom.udfs.strategy.OtherImage;
+import io.github.pairloom.udfs.strategy.Ranked;
+import io.github.pairloom.udfs.strategy.RejectionStrategy;
 import io.github.pairloom.udfs.vlm.Batching;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 import io.github.pairloom.udfs.vlm.Sampling;
@@ -31,6 +44,10 @@ class TestRecipeReader {
       model:
         path: models/demo
       """;
+
+  private static final String STRATEGIES =
+      "bdhs-attention, bdhs-noise, image-distortion, dropout-ntp, ranked, correctness, corruption,"
+          + " mixed, noise, crop, black, rotate, other-image";
 
   @TempDir Path folder;
 
@@ -55,7 +72,22 @@ class TestRecipeReader {
             new ReferenceSettings(1, new Sampling(0.2, 0.9, 256)),
             new RejectSettings(
                 List.of(new BdhsAttention(0.99, bdhs)),
-                new SimilaritySettings("minilm", SimilaritySettings.Scope.RESPONSE)),
+                1,
+                new SimilaritySettings("minilm", SimilaritySettings.Scope.RESPONSE),
+                new PairGates(
+                    true,
+                    true,
+                    List.of(
+                        "^(i'm|i am) (sorry|unable|not able)",
+                        "\\bi (cannot|can't|can not) (see|view|help|assist|answer|provide|describe)",
+                        "\\bas an? (ai|language model|assistant)\\b"),
+                    0.2,
+                    true,
+                    true,
+                    1,
+                    -1,
+                    5)),
+            new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), ""),
             new ErrorBudget(1000000, 0.5));
     assertEquals(expected, read(SMALLEST));
@@ -99,9 +131,27 @@ class TestRecipeReader {
                     sampling: {temperature: 0}
                 - type: bdhs-noise
                   noise-steps: 300
+              per-response: 3
               similarity:
                 model: models/e5
                 scope: sentence
+              gates:
+                cut-off: false
+                control-token: false
+                refusal: [no]
+                wrong-language: 1
+                nonsense-join: false
+                entailed: false
+                too-similar: 0.9
+                too-dissimilar: 0.1
+                length-ratio: 2
+            score:
+              models: [{path: m2}]
+              blind: noise
+              noise-steps: 100
+              token-log-probs: true
+              least-margin: 0.5
+              keep-rejected-preferred: true
             export:
               formats: []
               path: out
@@ -135,7 +185,16 @@ class TestRecipeReader {
             new ReferenceSettings(2, new Sampling(1, 0.5, 7)),
             new RejectSettings(
                 List.of(new BdhsAttention(0, greedy), new BdhsNoise(300, defaults)),
-                new SimilaritySettings("models/e5", SimilaritySettings.Scope.SENTENCE)),
+                3,
+                new SimilaritySettings("models/e5", SimilaritySettings.Scope.SENTENCE),
+                new PairGates(false, false, List.of("no"), 1, false, false, 0.9, 0.1, 2)),
+            new ScoreSettings(
+                List.of(new ModelSpec("m2", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS)),
+                ScoreSettings.Blind.NOISE,
+                100,
+                true,
+                0.5,
+                true),
             new ExportSettings(List.of(), "out"),
             new ErrorBudget(3, 0.25));
     assertEquals(expected, recipe);
@@ -203,7 +262,8 @@ class TestRecipeReader {
         List.of(
             "line 10: reject.similarty: unknown key (did you mean similarity?)",
             "line 11: reject.mask-rate: unknown key (there is reject.strategies.N.mask-rate)",
-            "line 12: reject.pear: unknown key (known here: strategies, similarity)"),
+            "line 12: reject.pear: unknown key (known here: strategies, per-response,"
+                + " similarity, gates)"),
         problems(SMALLEST + "\nreject:\n  similarty: {}\n  mask-rate: 1\n  pear: 2\n"));
   }
 
@@ -234,15 +294,84 @@ class TestRecipeReader {
   void anUnknownAlternativeIsToldWithTheKnownOnes() {
     assertEquals(
         List.of(
-            "line 8: reject.strategies.0.type: must be one of bdhs-attention, bdhs-noise, but is"
-                + " 'bdhs-attenton' (did you mean bdhs-attention?)",
-            "line 8: reject.strategies.1.type: missing (one of bdhs-attention, bdhs-noise)",
+            "line 8: reject.strategies.0.type: must be one of "
+                + STRATEGIES
+                + ", but is 'bdhs-attenton' (did you mean bdhs-attention?)",
+            "line 8: reject.strategies.1.type: missing (one of " + STRATEGIES + ")",
             "line 8: reject.strategies.2.mask-rate: unknown key (there is"
                 + " reject.strategies.N.mask-rate)"),
         problems(
             SMALLEST
                 + "reject: {strategies: [{type: bdhs-attenton}, {}, {type: bdhs-noise,"
                 + " mask-rate: 1}]}\n"));
+  }
+
+  @Test
+  void everyStrategyHasItsPapersDefaults() {
+    Recipe recipe =
+        read(
+            SMALLEST
+                + """
+                reject:
+                  strategies:
+                    - type: image-distortion
+                    - type: dropout-ntp
+                    - type: ranked
+                    - type: ranked
+                      judge: {type: objects, objects: [cat, bus|coach], truth: objects}
+                    - type: ranked
+                      judge: {type: annotator, endpoint: {url: "http://h/v1", model: m}}
+                    - type: correctness
+                    - type: corruption
+                      endpoint: {url: "http://h:8000/v1", model: m}
+                    - type: mixed
+                      policy: {type: dropout-ntp, keep-share: 0.25}
+                    - type: noise
+                    - type: crop
+                    - type: black
+                    - type: rotate
+                    - type: other-image
+                """);
+    List<RejectionStrategy> strategies = recipe.reject().strategies();
+    assertEquals(new ImageDistortion(500), strategies.get(0));
+    assertEquals(new DropoutNtp(0.5, false, new Sampling(0.7, 1, 2048)), strategies.get(1));
+    Ranked ranked = (Ranked) strategies.get(2);
+    assertEquals(10, ranked.samples());
+    assertEquals(2, ranked.pairs());
+    assertEquals("claims", ranked.judge().id());
+    assertEquals(
+        new ObjectCheck(List.of("cat", "bus|coach"), "objects"),
+        ((Ranked) strategies.get(3)).judge());
+    Correctness correctness = (Correctness) strategies.get(5);
+    assertEquals(32, correctness.samples());
+    assertEquals(15, correctness.pairs());
+    assertEquals(
+        new DropoutNtp(0.25, false, new Sampling(0.7, 1, 2048)),
+        ((Mixed) strategies.get(7)).policy());
+    assertEquals(
+        List.of(
+            new ImageNoise(500),
+            new ImageCrop(0.01, 0.2),
+            new ImageBlack(),
+            new ImageRotation(10, 80),
+            new OtherImage()),
+        strategies.subList(8, 13));
+    assertEquals(recipe, read(Settings.canonical(recipe)));
+  }
+
+  @Test
+  void faultsWithinAStrategysPartsAreTold() {
+    List<String> problems =
+        problems(
+            SMALLEST
+                + "reject: {strategies: [{type: corruption, endpoint: {url: here, model: m}},"
+                + " {type: ranked, judge: {type: claim}}, {type: mixed, policy: {type: mixed}}]}\n");
+    assertEquals(3, problems.size(), problems::toString);
+    assertTrue(
+        problems.get(0).contains("reject.strategies.0.endpoint.url: Invalid url: 'here'"),
+        problems.get(0));
+    assertTrue(problems.get(1).contains("reject.strategies.1.judge.type"), problems.get(1));
+    assertTrue(problems.get(2).contains("Invalid policy: mixed"), problems.get(2));
   }
 
   @Test
@@ -330,6 +459,11 @@ class TestRecipeReader {
     assertTrue(
         all.stream()
             .anyMatch(s -> s.key().equals("noise-steps") && s.entryType().equals("bdhs-noise")));
+    assertTrue(
+        all.stream()
+            .anyMatch(s -> s.key().equals("truth") && s.entryType().equals("ranked objects")));
+    assertEquals(
+        1, all.stream().filter(s -> s.path().equals("reject.strategies.N.policy")).count());
   }
 
   private static String defaultOf(List<SettingsReference> all, String path) {

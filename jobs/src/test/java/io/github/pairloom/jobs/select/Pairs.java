@@ -6,8 +6,11 @@ import io.github.pairloom.jobs.files.LocalFiles;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Likelihood;
+import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Span;
 import io.github.pairloom.schemas.Table;
@@ -22,6 +25,9 @@ import org.apache.spark.sql.SparkSession;
 
 /** Candidate pairs for tests, and a session to keep them in. */
 public final class Pairs {
+  private static final ScoreSettings SCORE =
+      new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false);
+
   private Pairs() {}
 
   /** Starts Spark with Delta on two threads. */
@@ -56,7 +62,7 @@ public final class Pairs {
   public static StepContext context(
       SparkSession spark, Warehouse warehouse, ExportSettings export) {
     Recipe recipe =
-        new Recipe("test-pairs", 7, null, null, null, null, export, new ErrorBudget(0, 0));
+        new Recipe("test-pairs", 7, null, null, null, null, SCORE, export, new ErrorBudget(0, 0));
     return new StepContext(spark, warehouse, recipe);
   }
 
@@ -92,6 +98,12 @@ public final class Pairs {
         iteration,
         0.5,
         List.of(new Span(0, 1, 0, 2)),
+        id(name),
+        0,
+        CandidatePair.TEXT,
+        CandidatePair.REFERENCE,
+        null,
+        List.of(),
         null,
         null,
         provenance());
@@ -112,6 +124,12 @@ public final class Pairs {
         pair.iteration(),
         pair.similarity(),
         pair.spans(),
+        pair.groupId(),
+        pair.ordinal(),
+        pair.rejects(),
+        pair.chosenOrigin(),
+        pair.judgement(),
+        pair.failedGates(),
         pair.dropReason(),
         pair.dropDetail(),
         pair.provenance());
@@ -130,6 +148,12 @@ public final class Pairs {
         null,
         "bdhs-attention",
         null,
+        null,
+        List.of(),
+        id(name),
+        0,
+        CandidatePair.TEXT,
+        CandidatePair.REFERENCE,
         null,
         List.of(),
         reason,
@@ -152,6 +176,69 @@ public final class Pairs {
         Map.of("pairloom", "0.1"));
   }
 
+  /** Returns a pair whose rejected side is the chosen text about other pixels. */
+  public static CandidatePair ofImage(String name, String strategy, String pixels) {
+    CandidatePair pair = pair(name, "A boat.", strategy, 1);
+    Provenance made = pair.provenance();
+    return new CandidatePair(
+        pair.pairId(),
+        pair.sampleId(),
+        pair.imageId(),
+        pair.responseId(),
+        pair.context(),
+        pair.prompt(),
+        pair.chosen(),
+        pair.chosen(),
+        strategy,
+        1,
+        1.0,
+        List.of(),
+        pair.groupId(),
+        0,
+        CandidatePair.IMAGE,
+        CandidatePair.REFERENCE,
+        null,
+        List.of(),
+        null,
+        null,
+        new Provenance(
+            made.recipeId(),
+            made.seed(),
+            made.strategyParameters(),
+            made.modelId(),
+            made.modelRevision(),
+            made.promptTemplateSha256(),
+            made.sampling(),
+            new Transform(strategy, Map.of(), pixels, null),
+            null,
+            null,
+            made.engine()));
+  }
+
+  /** Adds the score of a pair whose sides have these log-probabilities. */
+  public static void addScore(
+      Warehouse warehouse, CandidatePair pair, double chosen, double rejected) {
+    Likelihood blind = new Likelihood(-20, 0, 10, null);
+    warehouse.append(
+        Table.SCORES,
+        PairScore.CODEC,
+        List.of(
+            PairScore.of(
+                id("score of " + pair.pairId()),
+                pair.pairId(),
+                pair.sampleId(),
+                pair.imageId(),
+                new Likelihood(chosen, 0, 10, null),
+                new Likelihood(rejected, 0, 10, null),
+                blind,
+                blind,
+                new Transform(Transform.ABSENT, Map.of(), id("pixels"), List.of()),
+                false,
+                0,
+                new PairScore.Scorer("models/demo", id("model"), id("tokens"), id("template")),
+                Map.of())));
+  }
+
   /** Adds {@code pairs} to table pairs. */
   public static void add(Warehouse warehouse, CandidatePair... pairs) {
     warehouse.append(Table.PAIRS, CandidatePair.CODEC, List.of(pairs));
@@ -164,12 +251,17 @@ public final class Pairs {
         Table.PREFERENCE_PAIRS, spark.createDataFrame(rows, CandidatePair.CODEC.schema()));
   }
 
+  /** A pair that was kept failed no gate and has no drop_reason. */
+  private static Object missing(String column) {
+    return column.equals("failed_gates") ? new Object[0] : null;
+  }
+
   /** Returns the row of preference_pairs as the pair it was made from. */
   public static CandidatePair kept(Row row) {
     List<String> columns = List.of(row.schema().fieldNames());
     Object[] values =
         Arrays.stream(CandidatePair.CODEC.schema().fieldNames())
-            .map(name -> columns.contains(name) ? row.getAs(name) : null)
+            .map(name -> columns.contains(name) ? row.getAs(name) : missing(name))
             .toArray();
     return CandidatePair.CODEC.fromRow(RowFactory.create(values));
   }

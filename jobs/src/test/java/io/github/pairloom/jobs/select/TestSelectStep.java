@@ -47,6 +47,43 @@ class TestSelectStep {
   }
 
   @Test
+  void aPairWhoseRejectedSideIsPreferredIsDroppedUnlessNobodyScoredIt() {
+    CandidatePair good = pair("good", "A boat.", "bdhs-attention", 1);
+    CandidatePair dubious = pair("dubious", "A ship.", "bdhs-attention", 1);
+    CandidatePair unscored = pair("unscored", "A car.", "bdhs-attention", 1);
+    Pairs.add(warehouse, good, dubious, unscored);
+    Pairs.addScore(warehouse, good, -1, -9);
+    Pairs.addScore(warehouse, dubious, -9, -1);
+
+    StepResult result = select();
+
+    assertEquals(2, result.written());
+    assertEquals(Map.of("rejected-preferred", 1L), result.dropped());
+    assertEquals(
+        List.of(dubious.pairId()),
+        warehouse
+            .read(Table.SELECTIONS)
+            .where("drop_reason = 'rejected-preferred'")
+            .collectAsList()
+            .stream()
+            .map(row -> row.<String>getAs("pair_id"))
+            .toList());
+  }
+
+  @Test
+  void pairsOfImagesAreTheSameOnlyIfTheImagesAre() {
+    CandidatePair noise = Pairs.ofImage("noise", "noise", id("noisy"));
+    CandidatePair crop = Pairs.ofImage("crop", "crop", id("cropped"));
+    CandidatePair again = Pairs.ofImage("again", "noise", id("noisy"));
+    Pairs.add(warehouse, noise, crop, again);
+
+    StepResult result = select();
+
+    assertEquals(2, result.written());
+    assertEquals(Map.of("duplicate-pair", 1L), result.dropped());
+  }
+
+  @Test
   void oneOfEqualPairsIsKeptWhateverTheirStrategy() {
     CandidatePair winner = pair("c", "A boat.", "bdhs-attention", 1);
     Pairs.add(

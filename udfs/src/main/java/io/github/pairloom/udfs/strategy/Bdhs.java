@@ -5,8 +5,6 @@ import static io.github.pairloom.schemas.Check.check;
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.vlm.Sampling;
 import java.io.Serializable;
-import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * What both variants of Bias-Driven Hallucination Sampling share (arXiv 2407.02477, section 3.4 and
@@ -46,13 +44,5 @@ public record Bdhs(
         yesNoSwapProbability >= 0 && yesNoSwapProbability <= 1,
         "Invalid yes-no-swap-probability: %s (must be in [0, 1])",
         yesNoSwapProbability);
-  }
-
-  Map<String, String> parameters() {
-    Map<String, String> parameters = new TreeMap<>(sampling.asMap());
-    parameters.put("iterations", Integer.toString(iterations));
-    parameters.put("similarity-threshold", Double.toString(similarityThreshold));
-    parameters.put("yes-no-swap-probability", Double.toString(yesNoSwapProbability));
-    return parameters;
   }
 }

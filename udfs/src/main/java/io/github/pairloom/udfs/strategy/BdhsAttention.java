@@ -5,7 +5,7 @@ import static io.github.pairloom.schemas.Check.check;
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.SettingType;
 import io.github.pairloom.udfs.vlm.Sampling;
-import java.util.Map;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -27,19 +27,12 @@ public record BdhsAttention(
   }
 
   @Override
-  public Map<String, String> parameters() {
-    Map<String, String> parameters = bdhs.parameters();
-    parameters.put("mask-rate", Double.toString(maskRate));
-    return parameters;
-  }
-
-  @Override
   public Sampling sampling() {
     return bdhs.sampling();
   }
 
   @Override
-  public CompletableFuture<Rejection> reject(RejectionInput input, Workbench bench) {
-    return BdhsSampler.of(this, bench).sample(input);
+  public CompletableFuture<List<Rejection>> reject(RejectionInput input, Workbench bench) {
+    return BdhsSampler.of(this, bench).sample(input).thenApply(List::of);
   }
 }

@@ -1,11 +1,9 @@
 package io.github.pairloom.udfs.strategy;
 
-import static io.github.pairloom.schemas.Check.check;
-
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.SettingType;
 import io.github.pairloom.udfs.vlm.Sampling;
-import java.util.Map;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -23,17 +21,7 @@ public record BdhsNoise(
     @Setting("What both BDHS variants share") Bdhs bdhs)
     implements RejectionStrategy {
   public BdhsNoise {
-    check(
-        noiseSteps >= 1 && noiseSteps <= 1000,
-        "Invalid noise-steps: %s (must be 1 to 1000)",
-        noiseSteps);
-  }
-
-  @Override
-  public Map<String, String> parameters() {
-    Map<String, String> parameters = bdhs.parameters();
-    parameters.put("noise-steps", Integer.toString(noiseSteps));
-    return parameters;
+    RejectedImage.checkSteps(noiseSteps);
   }
 
   @Override
@@ -42,7 +30,7 @@ public record BdhsNoise(
   }
 
   @Override
-  public CompletableFuture<Rejection> reject(RejectionInput input, Workbench bench) {
-    return BdhsSampler.of(this, bench).sample(input);
+  public CompletableFuture<List<Rejection>> reject(RejectionInput input, Workbench bench) {
+    return BdhsSampler.of(this, bench).sample(input).thenApply(List::of);
   }
 }

@@ -2,8 +2,6 @@ package io.github.pairloom.udfs.strategy;
 
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.image.DiffusionNoise;
-import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.text.Tokens;
 import io.github.pairloom.udfs.text.YesNo;
@@ -82,14 +80,10 @@ final class BdhsSampler {
 
   private static CompletableFuture<Sight> noised(
       RejectionInput input, int steps, KeyedRandom key, VisionLanguageModel model) {
-    PixelTensor noisy = DiffusionNoise.apply(input.pixels(), steps, key.with("noise"));
-    Transform transform =
-        new Transform(
-            "diffusion-noise",
-            Map.of("noise-steps", Integer.toString(steps)),
-            noisy.sha256(),
-            null);
-    return model.encode(noisy).thenApply(seen -> new Sight(ImageView.full(seen), transform));
+    RejectedImage noised = RejectedImage.noise(input.pixels(), steps, key.with("noise"));
+    return model
+        .encode(noised.pixels())
+        .thenApply(seen -> new Sight(ImageView.full(seen), noised.transform()));
   }
 
   /** Returns the first attempt that is dissimilar enough, or the last one. */

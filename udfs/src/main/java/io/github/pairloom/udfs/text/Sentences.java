@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -15,6 +16,16 @@ import java.util.regex.Pattern;
 public final class Sentences {
   private static final String FULL_STOPS = ".\u3002\uFF0E\uFF61";
   private static final String CLOSERS = "\"'\u201D\u2019)]\u00BB\u300D\u300F\uFF09";
+
+  /** Scripts, besides ideographs, that put no space between words. */
+  private static final Set<UnicodeScript> WITHOUT_SPACES =
+      Set.of(
+          UnicodeScript.HIRAGANA,
+          UnicodeScript.KATAKANA,
+          UnicodeScript.THAI,
+          UnicodeScript.LAO,
+          UnicodeScript.KHMER,
+          UnicodeScript.MYANMAR);
 
   /** Ends with something that has a full stop but is no sentence yet. */
   private static final Pattern UNFINISHED =
@@ -80,7 +91,8 @@ public final class Sentences {
 
   /**
    * Returns the indices at which a word begins, in rising order. A word is what whitespace
-   * surrounds; in Chinese and Japanese, which have none, it is an ideograph or a kana.
+   * surrounds; in scripts that write none between words (Chinese, Japanese, Thai, Lao, Khmer,
+   * Burmese) it is a letter.
    */
   public static List<Integer> wordStarts(String sentence) {
     List<Integer> starts = new ArrayList<>();
@@ -135,8 +147,6 @@ public final class Sentences {
 
   private static boolean isSyllable(int c) {
     UnicodeScript script = UnicodeScript.of(c);
-    return Character.isIdeographic(c)
-        || (Character.isLetter(c)
-            && (script == UnicodeScript.HIRAGANA || script == UnicodeScript.KATAKANA));
+    return Character.isIdeographic(c) || (Character.isLetter(c) && WITHOUT_SPACES.contains(script));
   }
 }

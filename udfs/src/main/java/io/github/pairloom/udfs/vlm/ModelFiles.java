@@ -2,6 +2,7 @@ package io.github.pairloom.udfs.vlm;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.text.ChatTemplate;
 import java.io.IOException;
@@ -91,6 +92,15 @@ public final class ModelFiles {
       throw new UncheckedIOException("Cannot read model folder " + folder, e);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("Every Java platform has SHA-256", e);
+    }
+  }
+
+  /** Returns the SHA-256 (hex) of the tokenizer's file. */
+  public String tokenizerSha256() {
+    try {
+      return ContentId.of(Files.readAllBytes(file("tokenizer.json")));
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot read the tokenizer of " + folder, e);
     }
   }
 

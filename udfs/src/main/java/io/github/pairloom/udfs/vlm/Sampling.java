@@ -27,6 +27,9 @@ public record Sampling(
     @Setting(value = "Most tokens of one continuation, at least 1", defaults = "256")
         int maxNewTokens)
     implements Serializable {
+  /** The most likely token of each place that a strategy reads without writing. */
+  public static final Sampling GREEDY_TOKEN = new Sampling(0, 1, 1);
+
   public Sampling {
     check(
         temperature >= 0 && temperature < 100,

@@ -124,13 +124,16 @@ class TestBdhs {
     for (int i = 0; i < 20; i++) {
       RejectionInput input =
           new RejectionInput(
+              scene::image,
               pixels(scene),
               bench.await(model.encode(pixels(scene))),
               List.of(),
               "Is there a cat?",
               "No, there is no cat.",
+              "",
+              List.of(),
               KeyedRandom.of(i));
-      String text = bench.await(new BdhsAttention(1, always).reject(input, bench)).text();
+      String text = bench.await(new BdhsAttention(1, always).reject(input, bench)).get(0).text();
       swapped |= text.startsWith("Yes, ");
     }
     assertTrue(swapped, "no sentence of 20 starts with the other word");
@@ -173,17 +176,20 @@ class TestBdhs {
   }
 
   private static Rejection reject(RejectionStrategy strategy, Scene scene, KeyedRandom key) {
-    return bench.await(strategy.reject(input(scene, key), bench));
+    return bench.await(strategy.reject(input(scene, key), bench)).get(0);
   }
 
   private static RejectionInput input(Scene scene, KeyedRandom key) {
     PixelTensor pixels = pixels(scene);
     return new RejectionInput(
+        scene::image,
         pixels,
         bench.await(model.encode(pixels)),
         List.of(),
         scene.prompt(),
         scene.response(),
+        "",
+        List.of(),
         key);
   }
 

@@ -77,6 +77,9 @@ class TestSentences {
     assertEquals(List.of(0, 1, 2, 4), Sentences.wordStarts("\u732B\u304C\u3044\u3002\u72AC"));
     assertEquals(List.of(0, 1, 5), Sentences.wordStarts("\u65E5abc \u65E5"));
     assertEquals(List.of(0, 3), Sentences.wordStarts("\uD83D\uDE00 \uD83D\uDE00"));
+    assertEquals(
+        List.of(0, 1, 2, 3),
+        Sentences.wordStarts("\u0E41\u0E21\u0E27\u0E14\u0E33".substring(0, 4)));
     assertEquals(List.of(), Sentences.wordStarts("  "));
   }
 

@@ -1,0 +1,146 @@
+package io.github.pairloom.jobs.cli;
+
+import static org.apache.spark.sql.functions.avg;
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.count_distinct;
+import static org.apache.spark.sql.functions.expr;
+import static org.apache.spark.sql.functions.first;
+import static org.apache.spark.sql.functions.length;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.when;
+
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.PairScore;
+import io.github.pairloom.schemas.Table;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+
+/** The strategies of a warehouse side by side: what they made and what became of it. */
+final class Comparison {
+  private static final List<String> COLUMNS =
+      List.of(
+          "strategy",
+          "pairs",
+          "usable",
+          "selected",
+          "similarity",
+          "length ratio",
+          "edit share",
+          "dependency",
+          "of rejected",
+          "preferred %",
+          "dropped");
+
+  private Comparison() {}
+
+  /** Returns the table, or empty if fewer than two strategies have made pairs. */
+  static Optional<TextTable> of(Warehouse warehouse) {
+    Column parameters = col("provenance.strategy_parameters");
+    // Strategies of one name are told apart by what they were told to use.
+    Column what = coalesce(parameters.getItem("judge"), parameters.getItem("policy"));
+    Dataset<Row> pairs =
+        warehouse
+            .read(Table.PAIRS)
+            .withColumn("recipe", col("provenance.recipe_id"))
+            .withColumn(
+                "label",
+                when(what.isNull(), col("strategy"))
+                    .otherwise(concat(col("strategy"), lit(", "), what)));
+    Dataset<Row> scores =
+        warehouse
+            .read(Table.SCORES)
+            .where(col("drop_reason").isNull())
+            .groupBy(col("pair_id").as("scored"))
+            .agg(
+                avg("chosen_visual_dependency").as("chosen_dependency"),
+                avg("rejected_visual_dependency").as("rejected_dependency"),
+                avg(when(col("verdict").equalTo(PairScore.REJECTED_PREFERRED), 1.0).otherwise(0.0))
+                    .as("preferred"));
+    Dataset<Row> verdicts =
+        warehouse
+            .read(Table.SELECTIONS)
+            .select(col("pair_id").as("judged"), col("drop_reason").as("verdict"));
+    Dataset<Row> all =
+        pairs
+            .join(scores, col("pair_id").equalTo(col("scored")), "left")
+            .join(verdicts, col("pair_id").equalTo(col("judged")), "left")
+            .withColumn("reason", coalesce(col("drop_reason"), col("verdict")));
+    Column usable = col("drop_reason").isNull();
+    Column ofTexts = usable.and(col("rejects").equalTo(CandidatePair.TEXT));
+    Column edits =
+        expr(
+            "least(1D, aggregate(spans, 0, (sum, s) -> sum + greatest(s.chosen_end - s.chosen_start,"
+                + " s.rejected_end - s.rejected_start)) / greatest(length(chosen),"
+                + " length(rejected)))");
+    List<Row> rows =
+        all.groupBy("recipe")
+            .agg(
+                first("label").as("label"),
+                count(lit(1)).as("pairs"),
+                count(when(usable, 1)).as("usable"),
+                count(when(col("judged").isNotNull().and(col("verdict").isNull()), 1))
+                    .as("selected"),
+                avg(when(ofTexts, col("similarity"))).as("similarity"),
+                avg(when(ofTexts, length(col("rejected")).divide(length(col("chosen")))))
+                    .as("ratio"),
+                avg(when(ofTexts, edits)).as("edits"),
+                avg("chosen_dependency").as("chosen_dependency"),
+                avg("rejected_dependency").as("rejected_dependency"),
+                avg(col("preferred").multiply(100)).as("preferred"))
+            .orderBy("label", "recipe")
+            .collectAsList();
+    if (rows.stream().map(row -> row.getAs("label")).distinct().count() < 2) {
+      return Optional.empty();
+    }
+    Map<String, List<String>> reasons = reasons(all);
+    return Optional.of(
+        new TextTable(COLUMNS, rows.stream().map(row -> cells(row, reasons)).toList()));
+  }
+
+  private static Map<String, List<String>> reasons(Dataset<Row> all) {
+    Map<String, List<String>> reasons = new HashMap<>();
+    all.where(col("reason").isNotNull())
+        .groupBy("recipe", "reason")
+        .agg(count_distinct(col("pair_id")).as("pairs"))
+        .orderBy(col("pairs").desc(), col("reason"))
+        .collectAsList()
+        .forEach(
+            row ->
+                reasons
+                    .computeIfAbsent(row.getString(0), key -> new ArrayList<>())
+                    .add(row.getString(1) + " " + row.getLong(2)));
+    return reasons;
+  }
+
+  private static List<String> cells(Row row, Map<String, List<String>> reasons) {
+    return List.of(
+        row.getAs("label"),
+        Long.toString(row.getAs("pairs")),
+        Long.toString(row.getAs("usable")),
+        Long.toString(row.getAs("selected")),
+        number(row.getAs("similarity")),
+        number(row.getAs("ratio")),
+        number(row.getAs("edits")),
+        number(row.getAs("chosen_dependency")),
+        number(row.getAs("rejected_dependency")),
+        number(row.getAs("preferred")),
+        reasons.getOrDefault(row.<String>getAs("recipe"), List.of("-")).stream()
+            .collect(Collectors.joining(", ")));
+  }
+
+  private static String number(Double value) {
+    return value == null ? "-" : String.format(Locale.ROOT, "%.3f", value);
+  }
+}

@@ -1,0 +1,136 @@
+package io.github.pairloom.jobs.score;
+
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat_ws;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.sha2;
+import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.when;
+
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelCounters;
+import io.github.pairloom.jobs.ModelRows;
+import io.github.pairloom.jobs.Step;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.schemas.PairScore;
+import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.strategy.RejectedImage;
+import io.github.pairloom.udfs.vlm.ModelFiles;
+import io.github.pairloom.udfs.vlm.ModelIdentity;
+import io.github.pairloom.udfs.vlm.ModelSpec;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+
+/**
+ * Step {@code score}: {@code pairs} to {@code scores}. Every usable pair is read by every scoring
+ * model, with the image and without.
+ */
+public final class ScoreStep implements Step {
+  /** Column with the row of {@code images} that a pair's rejected side is about, if another. */
+  static final String OTHER_IMAGE = "other_image";
+
+  @Override
+  public String name() {
+    return "score";
+  }
+
+  @Override
+  public StepResult run(StepContext context) {
+    Recipe recipe = context.recipe();
+    List<ModelSpec> models =
+        recipe.score().models().isEmpty() ? List.of(recipe.model()) : recipe.score().models();
+    Dataset<Row> pairs = usable(context.warehouse());
+    if (pairs.isEmpty()) {
+      throw new JobException(
+          "Nothing to score: table pairs in "
+              + context.warehouse().root()
+              + " has no usable row. Run the reject step first, on the same warehouse.");
+    }
+    // One model after the other: an executor need not hold several at once.
+    StepResult all = new StepResult(0, 0, Map.of(), Map.of(), 0, Map.of());
+    for (ModelSpec model : models) {
+      all = sum(all, score(context, pairs, model));
+    }
+    return all;
+  }
+
+  private static StepResult score(StepContext context, Dataset<Row> pairs, ModelSpec spec) {
+    Recipe recipe = context.recipe();
+    ModelFiles files = new ModelFiles(spec);
+    ModelIdentity identity = files.identity();
+    PairScore.Scorer scorer =
+        new PairScore.Scorer(
+            identity.id(),
+            identity.revision(),
+            files.tokenizerSha256(),
+            identity.promptTemplateSha256());
+    Column scoreId =
+        sha2(
+            concat_ws(
+                " ",
+                col("pair_id"),
+                lit(recipe.scoreId(spec)),
+                lit(scorer.modelRevision()),
+                lit(scorer.promptTemplateSha256())),
+            256);
+    Dataset<Row> candidates =
+        ModelRows.withImages(context.warehouse(), pairs.withColumn("score_id", scoreId));
+    ModelCounters counters = ModelCounters.register(context.spark());
+    return ModelRows.run(
+        context,
+        Table.SCORES,
+        "score_id",
+        candidates,
+        new ScoreRows(context.imageBytes(), spec, recipe.score(), recipe.seed(), scorer, counters),
+        counters);
+  }
+
+  /**
+   * Returns the usable pairs, with the row of another image where the rejected side is about it.
+   */
+  private static Dataset<Row> usable(Warehouse warehouse) {
+    Column[] columns =
+        Arrays.stream(Table.IMAGES.schema().fieldNames())
+            .map(functions::col)
+            .toArray(Column[]::new);
+    Dataset<Row> others =
+        warehouse
+            .read(Table.IMAGES)
+            .select(col("image_id").as("other_id"), struct(columns).as(OTHER_IMAGE));
+    Dataset<Row> pairs = warehouse.read(Table.PAIRS).where(col("drop_reason").isNull());
+    Column wanted =
+        when(
+            col("rejects").equalTo("image"),
+            col("provenance.transform.parameters").getItem(RejectedImage.IMAGE_ID));
+    return pairs
+        .withColumn("wanted_id", wanted)
+        .join(others, col("wanted_id").equalTo(col("other_id")), "left")
+        .drop("wanted_id", "other_id");
+  }
+
+  private static StepResult sum(StepResult a, StepResult b) {
+    return new StepResult(
+        a.read() + b.read(),
+        a.written() + b.written(),
+        sum(a.dropped(), b.dropped()),
+        sum(a.quarantined(), b.quarantined()),
+        a.alreadyDone() + b.alreadyDone(),
+        // Of the last model: means cannot be added.
+        b.metrics());
+  }
+
+  private static Map<String, Long> sum(Map<String, Long> a, Map<String, Long> b) {
+    Map<String, Long> sum = new TreeMap<>(a);
+    b.forEach((key, count) -> sum.merge(key, count, Long::sum));
+    return sum;
+  }
+}

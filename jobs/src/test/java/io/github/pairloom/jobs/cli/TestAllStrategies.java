@@ -1,0 +1,294 @@
+package io.github.pairloom.jobs.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.RecipeReader;
+import io.github.pairloom.jobs.score.ScoreStep;
+import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.PairScore;
+import io.github.pairloom.schemas.Table;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Every strategy in one recipe, from scenes to selected pairs, scored by two models. */
+class TestAllStrategies {
+  private static final Path ROOT = Path.of(System.getProperty("pairloom.root"));
+  private static final Path RECIPE = ROOT.resolve("conf/recipes/all-strategies.yaml");
+  private static final int SCENES = 3;
+  private static final String ANSWER = "\nAnswer: ";
+
+  @TempDir static Path folder;
+
+  private static SparkSession spark;
+  private static HttpServer rewriter;
+  private static Warehouse warehouse;
+  private static List<String> overrides;
+  private static int exitCode;
+  private static String out;
+  private static String err;
+
+  @BeforeAll
+  static void runAll() throws IOException {
+    spark = Pairs.startSpark();
+    rewriter = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    rewriter.createContext("/v1/chat/completions", TestAllStrategies::rewrite);
+    rewriter.start();
+    Path data = ROOT.resolve("models/demo-data");
+    Path demo = ROOT.resolve("models/demo");
+    String models = "score.models=[{path: '%s'}, {path: '%s'}]".formatted(demo, otherModel(demo));
+    overrides =
+        List.of(
+            "source.format=llava",
+            "source.path=" + few(data),
+            "source.image-root=" + data,
+            "model.path=" + demo,
+            "reject.strategies.5.endpoint.url=http://127.0.0.1:"
+                + rewriter.getAddress().getPort()
+                + "/v1",
+            "reject.per-response=2",
+            "score.token-log-probs=true",
+            models);
+    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    StringWriter printed = new StringWriter();
+    StringWriter errors = new StringWriter();
+    Terminal terminal =
+        new Terminal(new PrintWriter(printed), new PrintWriter(errors), false, false, 100);
+    List<String> command =
+        new ArrayList<>(List.of("run", RECIPE.toString(), "--warehouse", warehouse.root()));
+    overrides.forEach(override -> command.addAll(List.of("--set", override)));
+    exitCode = Pairloom.execute(terminal, Steps.all(), command.toArray(String[]::new));
+    out = printed.toString();
+    err = errors.toString();
+  }
+
+  @AfterAll
+  static void stop() {
+    rewriter.stop(0);
+    spark.stop();
+  }
+
+  @Test
+  void theRunEndsWithAComparisonOfAllStrategies() {
+    assertEquals(0, exitCode, err);
+    for (String label :
+        List.of(
+            "bdhs-attention",
+            "bdhs-noise",
+            "image-distortion",
+            "dropout-ntp",
+            "ranked, claims",
+            "ranked, objects",
+            "ranked, likelihood-gap",
+            "correctness",
+            "corruption",
+            "mixed, bdhs-attention",
+            "noise",
+            "crop",
+            "black",
+            "rotate",
+            "other-image")) {
+      assertTrue(out.lines().anyMatch(line -> line.startsWith(label + " ")), label + "\n" + out);
+    }
+  }
+
+  @Test
+  void everyReferenceHasRowsOfEveryStrategyAndEachSaysWhatWasDone() {
+    List<CandidatePair> pairs = pairs();
+    long responses = warehouse.read(Table.RESPONSES).count();
+    Set<String> recipes =
+        pairs.stream().map(pair -> pair.provenance().recipeId()).collect(Collectors.toSet());
+    assertEquals(15, recipes.size());
+    assertEquals(15 * responses, pairs.stream().filter(pair -> pair.ordinal() == 0).count());
+    assertTrue(pairs.stream().filter(pair -> pair.ordinal() == 1).count() >= 15 * responses);
+    assertEquals(pairs.size(), pairs.stream().map(CandidatePair::pairId).distinct().count());
+    for (CandidatePair pair : pairs) {
+      assertEquals(pair.ordinal() == 0, pair.groupId().equals(pair.pairId()));
+      boolean judged = pair.strategy().equals("ranked") || pair.strategy().equals("correctness");
+      assertEquals(judged && pair.rejected() != null, pair.judgement() != null, pair::toString);
+      if (pair.strategy().equals("ranked")) {
+        // The source says what is in each scene.
+        assertFalse("no-ground-truth".equals(pair.dropReason()), pair::toString);
+      }
+      if (pair.strategy().equals("corruption")) {
+        assertTrue(pair.provenance().modelId().endsWith(" instruct"), pair::toString);
+        assertFalse(pair.provenance().strategyParameters().get("template").isEmpty());
+      }
+      if (pair.dropReason() != null && pair.rejected() != null) {
+        assertEquals(pair.dropReason(), pair.failedGates().get(0));
+        assertFalse(pair.dropDetail().isEmpty());
+      }
+    }
+    Set<String> images =
+        pairs.stream()
+            .filter(pair -> pair.rejects().equals(CandidatePair.IMAGE))
+            .map(pair -> pair.strategy() + " " + pair.provenance().transform().name())
+            .collect(Collectors.toSet());
+    assertEquals(
+        Set.of(
+            "noise diffusion-noise",
+            "crop crop",
+            "black black",
+            "rotate rotate",
+            "other-image other-image"),
+        images);
+  }
+
+  @Test
+  void bothModelsScoreEveryUsablePair() {
+    List<PairScore> scores = scores();
+    Set<String> usable =
+        pairs().stream()
+            .filter(pair -> pair.dropReason() == null)
+            .map(CandidatePair::pairId)
+            .collect(Collectors.toSet());
+    assertEquals(2 * usable.size(), scores.size());
+    assertEquals(usable, scores.stream().map(PairScore::pairId).collect(Collectors.toSet()));
+    assertEquals(2, scores.stream().map(PairScore::modelRevision).distinct().count());
+    assertEquals(1, scores.stream().map(PairScore::tokenizerSha256).distinct().count());
+    for (PairScore score : scores) {
+      assertEquals(score.chosen().tokens(), score.chosen().tokenLogProbs().size());
+      assertEquals(
+          score.chosen().logProb(),
+          score.chosen().tokenLogProbs().stream().mapToDouble(Double::doubleValue).sum(),
+          1e-9);
+      assertEquals(score.chosen().perToken() - score.rejected().perToken(), score.margin(), 1e-12);
+      assertEquals(score.margin() < 0, score.verdict().equals(PairScore.REJECTED_PREFERRED));
+      assertEquals("absent", score.blindView().name());
+    }
+    // The two models are one with two names: what they say is the same.
+    assertEquals(
+        usable.size(),
+        scores.stream()
+            .map(score -> score.pairId() + score.chosen() + score.rejected() + score.blindChosen())
+            .distinct()
+            .count());
+  }
+
+  @Test
+  void theImageMakesTheChosenTextLikelierThanAnyOtherView() {
+    Set<String> ofImages =
+        pairs().stream()
+            .filter(pair -> pair.rejects().equals(CandidatePair.IMAGE))
+            .map(CandidatePair::pairId)
+            .collect(Collectors.toSet());
+    double margin =
+        scores().stream()
+            .filter(score -> ofImages.contains(score.pairId()))
+            .mapToDouble(PairScore::margin)
+            .average()
+            .orElseThrow();
+    assertTrue(margin > 0.1, "mean margin " + margin);
+  }
+
+  @Test
+  void whatAModelPrefersIsNotSelected() {
+    Set<String> preferred =
+        scores().stream()
+            .filter(score -> score.verdict().equals(PairScore.REJECTED_PREFERRED))
+            .map(PairScore::pairId)
+            .collect(Collectors.toSet());
+    Set<String> selected =
+        warehouse.read(Table.PREFERENCE_PAIRS).select("pair_id").collectAsList().stream()
+            .map(row -> row.getString(0))
+            .collect(Collectors.toCollection(TreeSet::new));
+    assertFalse(selected.isEmpty());
+    assertTrue(selected.stream().noneMatch(preferred::contains));
+  }
+
+  @Test
+  void aSecondScoringFindsNothingToDo() {
+    StepResult again =
+        new ScoreStep()
+            .run(new StepContext(spark, warehouse, RecipeReader.read(RECIPE, overrides)));
+    assertEquals(0, again.read());
+    assertEquals(scores().size(), again.alreadyDone());
+  }
+
+  private static List<CandidatePair> pairs() {
+    return warehouse.read(Table.PAIRS).collectAsList().stream()
+        .map(CandidatePair.CODEC::fromRow)
+        .toList();
+  }
+
+  private static List<PairScore> scores() {
+    return warehouse.read(Table.SCORES).collectAsList().stream()
+        .map(PairScore.CODEC::fromRow)
+        .toList();
+  }
+
+  /** Writes a file with the first scenes. */
+  private static Path few(Path data) throws IOException {
+    ObjectMapper json = new ObjectMapper();
+    JsonNode all = json.readTree(data.resolve("llava_instruct.json").toFile());
+    ArrayNode few = json.createArrayNode();
+    for (int i = 0; i < SCENES; i++) {
+      few.add(all.get(i));
+    }
+    Path file = folder.resolve("scenes.json");
+    json.writeValue(file.toFile(), few);
+    return file;
+  }
+
+  /** Copies the demo model with another file beside it: the same weights, another revision. */
+  private static Path otherModel(Path demo) throws IOException {
+    Path copy = folder.resolve("other-model");
+    try (Stream<Path> files = Files.walk(demo)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        Path target = copy.resolve(demo.relativize(file));
+        Files.createDirectories(target.getParent());
+        Files.copy(file, target);
+      }
+    }
+    Files.writeString(copy.resolve("note.json"), "{}");
+    return copy;
+  }
+
+  /** Says right for left and blue for all else that is red. */
+  private static void rewrite(HttpExchange exchange) throws IOException {
+    try (exchange) {
+      ObjectMapper json = new ObjectMapper();
+      String question = json.readTree(exchange.getRequestBody()).at("/messages/0/content").asText();
+      String text =
+          question
+              .substring(question.lastIndexOf(ANSWER) + ANSWER.length())
+              .replaceFirst("\nRewritten:$", "")
+              .replace("left", "right")
+              .replace("red", "blue")
+              .replace("No,", "Yes,");
+      byte[] body =
+          "{\"choices\": [{\"finish_reason\": \"stop\", \"message\": {\"content\": %s}}]}"
+              .formatted(json.writeValueAsString(text))
+              .getBytes(StandardCharsets.UTF_8);
+      exchange.sendResponseHeaders(200, body.length);
+      exchange.getResponseBody().write(body);
+    }
+  }
+}

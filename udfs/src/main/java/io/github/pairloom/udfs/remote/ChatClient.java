@@ -1,0 +1,200 @@
+package io.github.pairloom.udfs.remote;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/**
+ * Asks a {@link ChatEndpoint}. One per endpoint and JVM, so that its bound on requests under way
+ * holds for all tasks of an executor. Safe for several threads.
+ */
+public final class ChatClient {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Map<ChatEndpoint, ChatClient> CLIENTS = new ConcurrentHashMap<>();
+  private static final Set<Integer> PASSING = Set.of(408, 429, 500, 502, 503, 504);
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(250);
+  private static final int QUOTED = 200;
+
+  private final ChatEndpoint endpoint;
+  private final HttpClient http;
+  private final Deque<Runnable> waiting = new ArrayDeque<>();
+  private int underWay;
+
+  private ChatClient(ChatEndpoint endpoint) {
+    this.endpoint = endpoint;
+    this.http =
+        HttpClient.newBuilder()
+            // Servers of language models speak HTTP/1.1; some stumble over an offer of more.
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(Duration.ofSeconds(Math.min(20, endpoint.timeoutSeconds())))
+            .build();
+  }
+
+  /**
+   * What a model answered.
+   *
+   * @param text the answer
+   * @param cutOff whether the token limit ended it
+   * @param tokens tokens read and written, as the server counts them; 0 if it does not
+   */
+  public record Answer(String text, boolean cutOff, long tokens) {}
+
+  /** Returns this JVM's client of {@code endpoint}. */
+  public static ChatClient of(ChatEndpoint endpoint) {
+    return CLIENTS.computeIfAbsent(endpoint, ChatClient::new);
+  }
+
+  /**
+   * Asks a question of one turn.
+   *
+   * @param seed for servers that heed one; the same question with the same seed should then get the
+   *     same answer
+   * @return fails with {@link EndpointException}
+   */
+  public CompletableFuture<Answer> ask(String question, long seed) {
+    HttpRequest request = request(question, seed);
+    return whenThereIsRoom(() -> send(request, 0));
+  }
+
+  private HttpRequest request(String question, long seed) {
+    ObjectNode body = JSON.createObjectNode();
+    body.put("model", endpoint.model());
+    body.putArray("messages").addObject().put("role", "user").put("content", question);
+    body.put("temperature", endpoint.temperature());
+    body.put("max_tokens", endpoint.maxTokens());
+    // Some servers take 32 bits.
+    body.put("seed", seed & Integer.MAX_VALUE);
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(endpoint.completions())
+            .timeout(Duration.ofSeconds(endpoint.timeoutSeconds()))
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body.toString()));
+    if (!endpoint.apiKeyVariable().isEmpty()) {
+      String key = System.getenv(endpoint.apiKeyVariable());
+      if (key == null) {
+        throw new EndpointException(
+            "Cannot ask %s: the environment variable %s is not set on this executor. Set it (spark.executorEnv.%s), or leave api-key-variable empty"
+                .formatted(endpoint.url(), endpoint.apiKeyVariable(), endpoint.apiKeyVariable()));
+      }
+      request.header("Authorization", "Bearer " + key);
+    }
+    return request.build();
+  }
+
+  /** What came of a request: one of the two is null. */
+  private record Outcome(HttpResponse<String> response, Throwable failure) {}
+
+  private CompletableFuture<Answer> send(HttpRequest request, int tries) {
+    return http.sendAsync(request, HttpResponse.BodyHandlers.ofString())
+        .handle(Outcome::new)
+        .thenCompose(outcome -> next(request, outcome, tries));
+  }
+
+  private CompletableFuture<Answer> next(HttpRequest request, Outcome outcome, int tries) {
+    boolean failed = outcome.failure != null;
+    if (tries < endpoint.retries() && (failed || PASSING.contains(outcome.response.statusCode()))) {
+      long pause = FIRST_PAUSE.toMillis() << Math.min(tries, 10);
+      return CompletableFuture.runAsync(
+              () -> {}, CompletableFuture.delayedExecutor(pause, TimeUnit.MILLISECONDS))
+          .thenCompose(ignored -> send(request, tries + 1));
+    }
+    return failed
+        ? CompletableFuture.failedFuture(unreachable(outcome.failure, tries))
+        : CompletableFuture.completedFuture(answer(outcome.response));
+  }
+
+  private EndpointException unreachable(Throwable failure, int tries) {
+    Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+    return new EndpointException(
+        "No answer from %s after %d tries: %s. Is the server up, and reachable from this executor?"
+            .formatted(endpoint.url(), tries + 1, cause),
+        cause);
+  }
+
+  private Answer answer(HttpResponse<String> response) {
+    if (response.statusCode() != 200) {
+      throw new EndpointException(
+          "%s answered with status %d: %s"
+              .formatted(endpoint.url(), response.statusCode(), start(response.body())));
+    }
+    try {
+      JsonNode json = JSON.readTree(response.body());
+      JsonNode choice = json.path("choices").path(0);
+      JsonNode content = choice.path("message").path("content");
+      if (!content.isTextual()) {
+        throw new EndpointException(
+            "%s gave no choices[0].message.content: %s"
+                .formatted(endpoint.url(), start(response.body())));
+      }
+      return new Answer(
+          content.textValue(),
+          choice.path("finish_reason").asText().equals("length"),
+          json.path("usage").path("total_tokens").asLong());
+    } catch (JsonProcessingException e) {
+      throw new EndpointException(
+          "%s gave no JSON: %s".formatted(endpoint.url(), start(response.body())), e);
+    }
+  }
+
+  private static String start(String body) {
+    return body.length() <= QUOTED ? body : body.substring(0, QUOTED) + " ...";
+  }
+
+  private CompletableFuture<Answer> whenThereIsRoom(Supplier<CompletableFuture<Answer>> work) {
+    CompletableFuture<Answer> result = new CompletableFuture<>();
+    enter(() -> begin(work, result));
+    return result;
+  }
+
+  private void begin(Supplier<CompletableFuture<Answer>> work, CompletableFuture<Answer> result) {
+    CompletableFuture<Answer> unused =
+        work.get()
+            .whenComplete(
+                (answer, failure) -> {
+                  leave();
+                  if (failure == null) {
+                    result.complete(answer);
+                  } else {
+                    result.completeExceptionally(
+                        failure instanceof CompletionException ? failure.getCause() : failure);
+                  }
+                });
+  }
+
+  private void enter(Runnable begin) {
+    synchronized (waiting) {
+      if (underWay >= endpoint.concurrency()) {
+        waiting.add(begin);
+        return;
+      }
+      underWay++;
+    }
+    begin.run();
+  }
+
+  private void leave() {
+    Runnable next;
+    synchronized (waiting) {
+      next = waiting.poll();
+      if (next == null) {
+        underWay--;
+        return;
+      }
+    }
+    next.run();
+  }
+}

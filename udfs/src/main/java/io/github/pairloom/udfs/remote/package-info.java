@@ -1,0 +1,2 @@
+/** Models behind HTTP. */
+package io.github.pairloom.udfs.remote;
