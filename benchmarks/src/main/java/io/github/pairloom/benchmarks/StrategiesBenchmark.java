@@ -254,7 +254,7 @@ final class StrategiesBenchmark implements Benchmark {
           bench.await(
               model.read(
                   model.promptWithoutImage(List.of(), sample.prompt()),
-                  ImageView.of(encoded),
+                  ImageView.absent(encoded),
                   both));
       return new Made(
           sample,

@@ -161,7 +161,7 @@ record ScoreRows(
             new Transform(Transform.ABSENT, Map.of(), image.pixels().sha256(), List.of());
         return image
             .features()
-            .thenApply(features -> new Shown(alone, ImageView.of(features), absent));
+            .thenApply(features -> new Shown(alone, ImageView.absent(features), absent));
       }
       if (!pair.imageId().equals(noisyId)) {
         RejectedImage noisy =

@@ -53,7 +53,8 @@ public record DropoutNtp(
         showsImage
             ? bench.model().prompt(input.context(), input.prompt())
             : bench.model().promptWithoutImage(input.context(), input.prompt());
-    ImageView view = showsImage ? ImageView.full(input.features()) : ImageView.of(input.features());
+    ImageView view =
+        showsImage ? ImageView.full(input.features()) : ImageView.absent(input.features());
     return bench
         .model()
         .complete(new Passage(prompt, view, List.of(kept.cut), sampling))

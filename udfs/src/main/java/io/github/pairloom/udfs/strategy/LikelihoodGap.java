@@ -32,7 +32,7 @@ public record LikelihoodGap() implements Judge {
                 .model()
                 .read(
                     bench.model().promptWithoutImage(input.context(), input.prompt()),
-                    ImageView.of(input.features()),
+                    ImageView.absent(input.features()),
                     tokens),
             (seen, blind) -> {
               List<Verdict> verdicts = new ArrayList<>();

@@ -42,17 +42,15 @@ final class DecoderInput {
   }
 
   /**
-   * Lays out {@code ids}, in which one {@code imageId} stands for the whole image. There may be
-   * none where nothing of the image is to be seen: then it takes no positions either.
+   * Lays out {@code ids}, in which one {@code imageId} stands for the whole image. There is none
+   * where the view is of an absent image.
    *
    * @param masking whether hidden image tokens are left out or masked
    */
   static DecoderInput of(int[] ids, ImageView view, int imageId, Masking masking) {
     long images = Arrays.stream(ids).filter(id -> id == imageId).count();
-    check(
-        images == 1 || (images == 0 && view.visible().length == 0),
-        "Invalid prompt: %s image tokens (must be 1, or none where nothing is to be seen)",
-        images);
+    int due = view.isAbsent() ? 0 : 1;
+    check(images == due, "Invalid prompt: %s image tokens (must be %s)", images, due);
     boolean[] visible = new boolean[view.features().tokens()];
     for (int token : view.visible()) {
       visible[token] = true;

@@ -232,7 +232,7 @@ final class Engine implements AutoCloseable {
 
   /** Adds a passage to the work. */
   void complete(Passage passage, CompletableFuture<List<Generation>> result) {
-    if (cannotHide(passage.prompt(), passage.view(), result)) {
+    if (cannotHide(passage.view(), result)) {
       return;
     }
     if (passage.cuts().isEmpty()) {
@@ -256,7 +256,7 @@ final class Engine implements AutoCloseable {
       ImageView view,
       List<int[]> responses,
       CompletableFuture<List<Reading>> result) {
-    if (cannotHide(prompt, view, result)) {
+    if (cannotHide(view, result)) {
       return;
     }
     if (responses.isEmpty()) {
@@ -277,10 +277,8 @@ final class Engine implements AutoCloseable {
   }
 
   /** Fails {@code result} if parts of the image are to be hidden and this model cannot. */
-  private boolean cannotHide(int[] prompt, ImageView view, CompletableFuture<?> result) {
-    int imageId = weights.promptEncoder.imageId();
-    boolean hides = !view.isFull() && Arrays.stream(prompt).anyMatch(id -> id == imageId);
-    if (!hides || capabilities.hides()) {
+  private boolean cannotHide(ImageView view, CompletableFuture<?> result) {
+    if (view.isFull() || view.isAbsent() || capabilities.hides()) {
       return false;
     }
     result.completeExceptionally(

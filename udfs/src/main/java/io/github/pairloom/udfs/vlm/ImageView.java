@@ -13,15 +13,25 @@ import java.util.stream.IntStream;
 public final class ImageView {
   private final ImageFeatures features;
   private final int[] visible;
+  private final boolean absent;
 
-  private ImageView(ImageFeatures features, int[] visible) {
+  private ImageView(ImageFeatures features, int[] visible, boolean absent) {
     this.features = features;
     this.visible = visible;
+    this.absent = absent;
   }
 
   /** Returns full sight. */
   public static ImageView full(ImageFeatures features) {
-    return new ImageView(features, IntStream.range(0, features.tokens()).toArray());
+    return new ImageView(features, IntStream.range(0, features.tokens()).toArray(), false);
+  }
+
+  /**
+   * Returns no sight of an image that the prompt does not have either: it takes no positions, as a
+   * hidden one does. Any model can be shown this.
+   */
+  public static ImageView absent(ImageFeatures features) {
+    return new ImageView(features, new int[0], true);
   }
 
   /**
@@ -38,7 +48,7 @@ public final class ImageView {
           Arrays.toString(visible),
           features.tokens() - 1);
     }
-    return new ImageView(features, visible.clone());
+    return new ImageView(features, visible.clone(), false);
   }
 
   /** Returns the encoded image. */
@@ -49,6 +59,11 @@ public final class ImageView {
   /** Returns the indices of the visible tokens, ascending. */
   public int[] visible() {
     return visible.clone();
+  }
+
+  /** Returns whether the prompt is one without the image. */
+  public boolean isAbsent() {
+    return absent;
   }
 
   /** Returns whether nothing is hidden. */

@@ -51,7 +51,7 @@ public interface VisionLanguageModel extends AutoCloseable {
    * Hands in given responses to a prompt; gives what the model makes of each, in their order. The
    * image and the prompt are run once for all of them.
    *
-   * @param view what may be seen of the image; nothing for a prompt without image
+   * @param view what may be seen of the image; {@link ImageView#absent} for a prompt without it
    * @param responses tokens of each
    */
   CompletableFuture<List<Reading>> read(int[] prompt, ImageView view, List<int[]> responses);

@@ -123,8 +123,8 @@ class TestReader {
     assertEquals(model.prompt(List.of(), scene.prompt()).length - 1, prompt.length);
     int[] response = ids(scene.response());
     Reading blind =
-        model.await(model.read(prompt, ImageView.of(features), List.of(response))).get(0);
-    check(prompt, ImageView.of(features), response, blind);
+        model.await(model.read(prompt, ImageView.absent(features), List.of(response))).get(0);
+    check(prompt, ImageView.absent(features), response, blind);
     CompletableFuture<List<Reading>> seeing =
         model.read(prompt, ImageView.full(features), List.of(response));
     assertTrue(
