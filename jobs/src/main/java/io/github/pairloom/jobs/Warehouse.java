@@ -62,12 +62,37 @@ public final class Warehouse {
     return spark.read().format("delta").option("versionAsOf", version).load(path(table));
   }
 
+  /**
+   * Returns the rows of {@code table} as they are now, whatever is committed later; none if the
+   * table is not there.
+   */
+  public Dataset<Row> latest(Table table) {
+    if (!known.contains(table) && !DeltaTable.isDeltaTable(spark, path(table))) {
+      return spark.createDataFrame(List.of(), table.schema());
+    }
+    return readAsOf(table, version(table));
+  }
+
   /** Adds {@code rows} to {@code table} in one commit. Columns are taken by name. */
   public void append(Table table, Dataset<Row> rows) {
     create(table);
-    Column[] columns =
-        Arrays.stream(table.schema().fieldNames()).map(functions::col).toArray(Column[]::new);
-    rows.select(columns).write().format("delta").mode("append").save(path(table));
+    rows.select(columns(table)).write().format("delta").mode("append").save(path(table));
+  }
+
+  /**
+   * Puts {@code rows} in the place of those of {@code table} for which {@code where} holds, in one
+   * commit.
+   *
+   * @param where a condition in SQL that all of {@code rows} meet
+   */
+  public void replace(Table table, String where, Dataset<Row> rows) {
+    create(table);
+    rows.select(columns(table))
+        .write()
+        .format("delta")
+        .mode("overwrite")
+        .option("replaceWhere", where)
+        .save(path(table));
   }
 
   /** Adds {@code records} to {@code table} in one commit; none makes no commit. */
@@ -76,6 +101,10 @@ public final class Warehouse {
       List<Row> rows = records.stream().map(codec::toRow).toList();
       append(table, spark.createDataFrame(rows, codec.schema()));
     }
+  }
+
+  private static Column[] columns(Table table) {
+    return Arrays.stream(table.schema().fieldNames()).map(functions::col).toArray(Column[]::new);
   }
 
   private void create(Table table) {

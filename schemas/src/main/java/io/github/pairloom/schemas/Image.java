@@ -15,6 +15,8 @@ import static io.github.pairloom.schemas.Check.checkNotBlank;
  * @param width pixels, after the EXIF rotation
  * @param height pixels, after the EXIF rotation
  * @param source name of the source that brought it first
+ * @param pixelsSha256 SHA-256 (hex) over the size and the upright pixels
+ * @param perceptualHash what it looks like: 256 bits, 64 hex digits
  */
 public record Image(
     String imageId,
@@ -24,7 +26,9 @@ public record Image(
     String format,
     int width,
     int height,
-    String source) {
+    String source,
+    String pixelsSha256,
+    String perceptualHash) {
   public static final RecordCodec<Image> CODEC = RecordCodec.of(Table.IMAGES, Image.class);
 
   public Image {
@@ -44,5 +48,11 @@ public record Image(
         width,
         height);
     checkNotBlank("source", source);
+    checkId("pixels_sha256", pixelsSha256);
+    check(
+        perceptualHash != null && perceptualHash.matches("[0-9a-f]{64}"),
+        "Invalid perceptual_hash of image %s: %s (must be 64 lower-case hex digits)",
+        imageId,
+        perceptualHash);
   }
 }

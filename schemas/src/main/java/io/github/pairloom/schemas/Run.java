@@ -11,8 +11,8 @@ import java.util.Map;
  * One row of {@code runs}: what one run of a step read, and what became of it.
  *
  * @param runId random UUID; the steps of one command share it
- * @param step {@code ingest}, {@code reference}, {@code reject}, {@code score}, {@code select} or
- *     {@code export}
+ * @param step {@code ingest}, {@code reference}, {@code reject}, {@code score}, {@code dedup},
+ *     {@code select} or {@code export}
  * @param recipeName the recipe's name
  * @param recipeId SHA-256 (hex) of the recipe with all defaults filled in
  * @param startedAt start of the step

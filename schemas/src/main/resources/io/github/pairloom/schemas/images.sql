@@ -7,11 +7,14 @@ CREATE TABLE IF NOT EXISTS {table} (
   format STRING NOT NULL COMMENT 'Format by its magic bytes: jpeg, png, gif, bmp or webp',
   width INT NOT NULL COMMENT 'Width in pixels, after the EXIF rotation',
   height INT NOT NULL COMMENT 'Height in pixels, after the EXIF rotation',
-  source STRING NOT NULL COMMENT 'Name of the source (recipe key source.name) that brought it first'
+  source STRING NOT NULL COMMENT 'Name of the source (recipe key source.name) that brought it first',
+  pixels_sha256 STRING NOT NULL COMMENT 'SHA-256 over width, height and the upright pixels in 8-bit RGB, 64 hex digits: equal for one picture coded twice without loss',
+  perceptual_hash STRING NOT NULL COMMENT 'What the picture looks like: signs of its lowest frequencies, 256 bits as 64 hex digits; pictures that look alike differ in few bits'
 ) USING delta
 COMMENT 'Distinct images by content; bytes are read where they are used, never shuffled'
 TBLPROPERTIES (
   'delta.constraints.image_id_is_sha256' = 'image_id RLIKE "^[0-9a-f]{64}$"',
+  'delta.constraints.hashes_are_hex' = 'pixels_sha256 RLIKE "^[0-9a-f]{64}$" AND perceptual_hash RLIKE "^[0-9a-f]{64}$"',
   'delta.constraints.bytes_lie_in_a_file' = 'byte_offset >= 0 AND byte_length > 0',
   'delta.constraints.has_pixels' = 'width > 0 AND height > 0'
 )

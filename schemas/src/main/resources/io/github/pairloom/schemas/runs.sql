@@ -1,7 +1,7 @@
 -- One row per run of a step: what it read and what became of it.
 CREATE TABLE IF NOT EXISTS {table} (
   run_id STRING NOT NULL COMMENT 'Random UUID of the run; steps of one command share it',
-  step STRING NOT NULL COMMENT 'ingest, reference, reject, score, select or export',
+  step STRING NOT NULL COMMENT 'ingest, reference, reject, score, dedup, select or export',
   recipe_name STRING NOT NULL COMMENT 'The recipe\'s name',
   recipe_id STRING NOT NULL COMMENT 'SHA-256 of the recipe with all defaults filled in',
   started_at TIMESTAMP NOT NULL COMMENT 'Start of the step',

@@ -194,6 +194,7 @@ class TestTables {
       case IMAGES ->
           Map.of(
               "image_id_is_sha256", noSha,
+              "hashes_are_hex", Map.of("perceptual_hash", "''"),
               "bytes_lie_in_a_file", Map.of("byte_length", "0L"),
               "has_pixels", Map.of("height", "0"));
       case SAMPLES ->
@@ -230,6 +231,18 @@ class TestTables {
                       "chosen",
                       "named_struct('log_prob', 1.0D, 'end_log_prob', -0.5D, 'tokens', 3,"
                           + " 'token_log_probs', CAST(NULL AS ARRAY<DOUBLE>))"));
+      case SIGNATURES ->
+          Map.of(
+              "ids_are_sha256", Map.of("settings_id", "''"),
+              "signature_is_longs", Map.of("signature", "X'00'"));
+      case DUPLICATES ->
+          Map.of(
+              "kind_is_known", Map.of("kind", "'sample'"),
+              "ids_are_sha256", Map.of("cluster_id", "''"),
+              "is_no_duplicate_of_itself", Map.of("duplicate_of", "id"),
+              "similarity_is_a_share", Map.of("similarity", "1.5D"));
+      case CONTAMINATIONS ->
+          Map.of("kind_is_known", Map.of("kind", "'sample'"), "id_is_sha256", Map.of("id", "''"));
       case SELECTIONS ->
           Map.of(
               "pair_id_is_sha256", Map.of("pair_id", "''"),
@@ -260,6 +273,14 @@ class TestTables {
       case RESPONSES -> rows(Response.CODEC, response());
       case PAIRS -> rows(CandidatePair.CODEC, pair("A boat.", null));
       case SCORES -> rows(PairScore.CODEC, score());
+      case SIGNATURES ->
+          spark.createDataFrame(
+              List.of(RowFactory.create(ID, ID, 7L, new byte[48])), table.schema());
+      case DUPLICATES ->
+          spark.createDataFrame(
+              List.of(RowFactory.create("pair", ID, ID, null, 0.9)), table.schema());
+      case CONTAMINATIONS ->
+          spark.createDataFrame(List.of(RowFactory.create("image", ID, "pope")), table.schema());
       case SELECTIONS ->
           spark.createDataFrame(List.of(RowFactory.create(ID, null, null)), table.schema());
       case PREFERENCE_PAIRS ->
@@ -290,7 +311,7 @@ class TestTables {
   }
 
   private static Image image() {
-    return new Image(ID, "file:/a.tar", 512, 100, "png", 64, 64, "demo");
+    return new Image(ID, "file:/a.tar", 512, 100, "png", 64, 64, "demo", ID, ID);
   }
 
   private static Sample sample() {
@@ -412,7 +433,7 @@ class TestTables {
           case PAIRS -> CandidatePair.CODEC;
           case SCORES -> PairScore.CODEC;
           case RUNS -> Run.CODEC;
-          case SELECTIONS, PREFERENCE_PAIRS ->
+          case SIGNATURES, DUPLICATES, CONTAMINATIONS, SELECTIONS, PREFERENCE_PAIRS ->
               throw new IllegalArgumentException(table + " is written by SQL alone");
         };
     return (RecordCodec<Record>) codec;

@@ -35,8 +35,8 @@ import picocli.CommandLine.TypeConversionException;
     name = "show",
     mixinStandardHelpOptions = true,
     description =
-        "Prints rows of a table: images, samples, quarantine, shards, responses, pairs, selections,"
-            + " preference_pairs or runs.")
+        "Prints rows of a table: images, samples, quarantine, shards, responses, pairs,"
+            + " signatures, duplicates, contaminations, selections, preference_pairs or runs.")
 final class ShowCommand implements Callable<Integer> {
   private static final int DEFAULT_LIMIT = 10;
 

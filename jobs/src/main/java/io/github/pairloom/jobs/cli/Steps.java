@@ -1,6 +1,7 @@
 package io.github.pairloom.jobs.cli;
 
 import io.github.pairloom.jobs.Step;
+import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.export.ExportStep;
 import io.github.pairloom.jobs.ingest.IngestStep;
 import io.github.pairloom.jobs.reference.ReferenceStep;
@@ -33,6 +34,7 @@ final class Steps {
         new Entry(new ReferenceStep(), "Gives every sample a good response."),
         new Entry(new RejectStep(), "Makes rejected responses."),
         new Entry(new ScoreStep(), "Has models with full sight score the pairs."),
+        new Entry(new DedupStep(), "Labels duplicates, and what evaluation sets hold."),
         new Entry(new SelectStep(), "Selects the pairs that trainers may read."),
         new Entry(new ExportStep(), "Writes them for trainers."));
   }

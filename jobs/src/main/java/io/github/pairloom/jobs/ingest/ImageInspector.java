@@ -7,6 +7,7 @@ import io.github.pairloom.udfs.image.DecodedImage;
 import io.github.pairloom.udfs.image.ImageDecoder;
 import io.github.pairloom.udfs.image.ImageDefect;
 import io.github.pairloom.udfs.image.ImageLimits;
+import io.github.pairloom.udfs.image.PerceptualHash;
 import java.io.Serializable;
 import java.util.Locale;
 
@@ -38,7 +39,9 @@ final class ImageInspector implements Serializable {
         decoded.format().name().toLowerCase(Locale.ROOT),
         decoded.image().width(),
         decoded.image().height(),
-        source);
+        source,
+        decoded.image().sha256(),
+        PerceptualHash.toHex(PerceptualHash.of(decoded.image())));
   }
 
   /** Checks the size of an image before its bytes are read into memory. */

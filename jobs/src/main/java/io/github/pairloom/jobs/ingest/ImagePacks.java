@@ -143,7 +143,9 @@ final class ImagePacks implements Closeable {
           image.format(),
           image.width(),
           image.height(),
-          image.source());
+          image.source(),
+          image.pixelsSha256(),
+          image.perceptualHash());
     }
 
     void finish() throws IOException {

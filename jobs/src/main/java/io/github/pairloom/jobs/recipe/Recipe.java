@@ -18,6 +18,8 @@ import io.github.pairloom.udfs.vlm.ModelSpec;
  * @param reference how missing good responses are written
  * @param reject how rejected responses are made
  * @param score how pairs are scored
+ * @param dedup which pairs are duplicates
+ * @param select which usable pairs trainers get
  * @param export what is written for trainers
  * @param errors how many bad rows are too many
  */
@@ -30,6 +32,8 @@ public record Recipe(
         ReferenceSettings reference,
     @Setting("How rejected responses are made") RejectSettings reject,
     @Setting("How pairs are scored by models with full sight") ScoreSettings score,
+    @Setting("Which pairs are duplicates") DedupSettings dedup,
+    @Setting("Which usable pairs trainers get") SelectSettings select,
     @Setting("What is written for trainers") ExportSettings export,
     @Setting("How many bad rows are too many") ErrorBudget errors) {
   public Recipe {

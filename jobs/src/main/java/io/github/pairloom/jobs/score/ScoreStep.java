@@ -63,6 +63,18 @@ public final class ScoreStep implements Step {
     return all;
   }
 
+  /**
+   * Returns the ids of the pairs whose rejected side a scoring model prefers: column {@code id},
+   * once for each such model. None where the recipe keeps these pairs.
+   */
+  public static Dataset<Row> refused(StepContext context) {
+    Column verdict =
+        context.recipe().score().keepRejectedPreferred()
+            ? lit(false)
+            : col("verdict").equalTo(PairScore.REJECTED_PREFERRED);
+    return context.warehouse().latest(Table.SCORES).where(verdict).select(col("pair_id").as("id"));
+  }
+
   private static StepResult score(StepContext context, Dataset<Row> pairs, ModelSpec spec) {
     Recipe recipe = context.recipe();
     ModelFiles files = new ModelFiles(spec);

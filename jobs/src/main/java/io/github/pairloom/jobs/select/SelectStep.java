@@ -3,11 +3,7 @@ package io.github.pairloom.jobs.select;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
-import static org.apache.spark.sql.functions.first;
 import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.sha2;
-import static org.apache.spark.sql.functions.struct;
-import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.JobException;
@@ -15,36 +11,31 @@ import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
-import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.jobs.dedup.DedupStep;
+import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.expressions.Window;
-import org.apache.spark.sql.expressions.WindowSpec;
 
 /**
  * Judges every candidate pair once: {@code selections} gets the verdict, {@code preference_pairs}
  * the pair if it is kept.
  *
  * <p>A pair with a drop_reason of its own is dropped for that reason, one whose rejected side a
- * scoring model prefers as rejected-preferred (unless the recipe keeps these). Of pairs with the
- * same image, context, prompt, chosen and rejected side, whatever strategy made them, one is kept
- * and the others are dropped as {@value #DUPLICATE_PAIR} of it: the one in {@code preference_pairs}
- * if there is one, else the one of the lowest iteration, then of the first strategy by name, then
- * of the lowest pair_id. A verdict stands: a better duplicate that comes later does not replace a
- * kept pair, for trainers may have seen it.
+ * scoring model prefers as {@value PairScore#REJECTED_PREFERRED} (unless the recipe keeps these),
+ * one of an evaluation set's image or prompt for that, and one that step {@code dedup} labels as a
+ * duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is kept. A verdict stands: a better duplicate that
+ * comes later does not replace a kept pair, for trainers may have seen it; that is why dedup keeps
+ * what is in {@code preference_pairs}. Of the others, the recipe's filters, quotas and budget take
+ * their share ({@link Choice}).
  *
  * <p>Rows are added to {@code preference_pairs} first. A run that dies before their verdicts are
  * written is made good by the next one: it meets its kept pairs there as the winners they are.
  */
 public final class SelectStep implements Step {
-  /** Reason code of a pair whose texts and image are those of a kept pair. */
-  public static final String DUPLICATE_PAIR = "duplicate-pair";
-
   @Override
   public String name() {
     return "select";
@@ -55,7 +46,7 @@ public final class SelectStep implements Step {
     Warehouse warehouse = context.warehouse();
     // Every read is of one version, so that both tables are written from the same verdicts even
     // where Spark computes them twice while other steps write.
-    Dataset<Row> pairs = latest(warehouse, Table.PAIRS);
+    Dataset<Row> pairs = warehouse.latest(Table.PAIRS);
     long candidates = pairs.count();
     if (candidates == 0) {
       throw new JobException(
@@ -63,10 +54,10 @@ public final class SelectStep implements Step {
               + warehouse.root()
               + " has no rows. Run the reject step first, on the same warehouse.");
     }
-    Dataset<Row> unjudged =
-        withVerdicts(without(pairs, latest(warehouse, Table.SELECTIONS)), context);
-    Dataset<Row> kept = latest(warehouse, Table.PREFERENCE_PAIRS);
-    Dataset<Row> verdicts = verdicts(unjudged, kept).persist();
+    Dataset<Row> unjudged = without(pairs, warehouse.latest(Table.SELECTIONS));
+    Dataset<Row> kept = warehouse.latest(Table.PREFERENCE_PAIRS);
+    checkCompared(warehouse, unjudged);
+    Dataset<Row> verdicts = verdicts(context, unjudged, kept).persist();
     try {
       Map<String, Long> dropped = new TreeMap<>();
       long keptNow = 0;
@@ -92,70 +83,75 @@ public final class SelectStep implements Step {
     }
   }
 
-  /** Gives pairs whose rejected side a scoring model prefers that for their drop_reason. */
-  private static Dataset<Row> withVerdicts(Dataset<Row> pairs, StepContext context) {
-    if (context.recipe().score().keepRejectedPreferred()) {
-      return pairs;
+  private static void checkCompared(Warehouse warehouse, Dataset<Row> unjudged) {
+    Dataset<Row> signatures = warehouse.latest(Table.SIGNATURES);
+    long unseen = without(unjudged.where(col("drop_reason").isNull()), signatures).count();
+    if (unseen > 0) {
+      throw new JobException(
+          "Cannot select pairs: "
+              + unseen
+              + " of them in "
+              + warehouse.root()
+              + " have not been looked at for duplicates. Run the dedup step first, on the same"
+              + " warehouse.");
     }
-    Dataset<Row> preferred =
-        latest(context.warehouse(), Table.SCORES)
-            .where(col("verdict").equalTo(PairScore.REJECTED_PREFERRED))
-            .select(col("pair_id").as("preferred"))
-            .distinct();
-    Column verdict = when(col("preferred").isNotNull(), PairScore.REJECTED_PREFERRED);
-    return pairs
-        .join(preferred, col("pair_id").equalTo(col("preferred")), "left")
-        .withColumn("drop_reason", coalesce(col("drop_reason"), verdict))
-        .drop("preferred");
   }
 
   /** Returns one row of {@code selections} for every row of {@code unjudged}. */
-  private static Dataset<Row> verdicts(Dataset<Row> unjudged, Dataset<Row> kept) {
-    Dataset<Row> rivals =
-        rivals(unjudged.filter(col("drop_reason").isNull()), true).union(rivals(kept, false));
-    WindowSpec sameContent =
-        Window.partitionBy("content").orderBy("unjudged", "iteration", "strategy", "pair_id");
-    Column beaten = col("winner").notEqual(col("pair_id"));
-    Dataset<Row> byContent =
-        rivals
-            .withColumn("winner", first("pair_id").over(sameContent))
-            .filter(col("unjudged"))
-            .select(
-                col("pair_id"),
-                when(beaten, DUPLICATE_PAIR).as("drop_reason"),
-                when(beaten, col("winner")).as("duplicate_of"));
-    return unjudged
-        .filter(col("drop_reason").isNotNull())
-        .select(col("pair_id"), col("drop_reason"), lit(null).cast("string").as("duplicate_of"))
-        .union(byContent);
+  private static Dataset<Row> verdicts(
+      StepContext context, Dataset<Row> unjudged, Dataset<Row> kept) {
+    Warehouse warehouse = context.warehouse();
+    // What a run that died had kept already is not asked again.
+    Dataset<Row> open = labelled(context, without(unjudged, kept));
+    Choice choice = new Choice(context.recipe().select(), context.recipe().seed());
+    Dataset<Row> judged =
+        choice.takesAll()
+            ? open
+            : choice.judge(withSource(warehouse, open), withSource(warehouse, kept));
+    return judged
+        .select("pair_id", "drop_reason", "duplicate_of")
+        .union(
+            joined(unjudged, kept, "left_semi")
+                .select(col("pair_id"), lit(null).cast("string"), lit(null).cast("string")));
   }
 
-  private static Dataset<Row> rivals(Dataset<Row> pairs, boolean unjudged) {
-    // The digest stands in for the texts in the shuffle; JSON keeps the fields apart.
-    Column content =
-        sha2(
-            to_json(
-                    struct(
-                        col("image_id"),
-                        col("context"),
-                        col("prompt"),
-                        col("chosen"),
-                        col("rejected"),
-                        when(
-                            col("rejects").equalTo(CandidatePair.IMAGE),
-                            col("provenance.transform.pixels_sha256"))))
-                .cast("binary"),
-            256);
-    return pairs.select(
-        content.as("content"),
-        lit(unjudged).as("unjudged"),
-        col("iteration"),
-        col("strategy"),
-        col("pair_id"));
+  /** Adds what steps score and dedup found to the reasons that pairs have of their own. */
+  private static Dataset<Row> labelled(StepContext context, Dataset<Row> pairs) {
+    Warehouse warehouse = context.warehouse();
+    Dataset<Row> duplicates =
+        warehouse
+            .latest(Table.DUPLICATES)
+            .where(col("kind").equalTo("pair").and(col("duplicate_of").isNotNull()))
+            .select(col("id"), col("duplicate_of"));
+    Dataset<Row> contaminations = warehouse.latest(Table.CONTAMINATIONS);
+    Dataset<Row> images = contaminations.where(col("kind").equalTo("image")).select("id");
+    Dataset<Row> prompts = contaminations.where(col("kind").equalTo("pair")).select("id");
+    Dataset<Row> refused =
+        marked(pairs, "pair_id", ScoreStep.refused(context), PairScore.REJECTED_PREFERRED);
+    Dataset<Row> apart = marked(refused, "image_id", images, DedupStep.CONTAMINATED_IMAGE);
+    return marked(apart, "pair_id", prompts, DedupStep.CONTAMINATED_PROMPT)
+        .join(duplicates, col("pair_id").equalTo(col("id")).and(col("drop_reason").isNull()), "left")
+        .withColumn(
+            "drop_reason",
+            coalesce(
+                col("drop_reason"),
+                when(col("duplicate_of").isNotNull(), DedupStep.DUPLICATE_PAIR)))
+        .drop("id");
   }
 
-  private static Dataset<Row> latest(Warehouse warehouse, Table table) {
-    return warehouse.readAsOf(table, warehouse.version(table));
+  /** Gives pairs without a reason this one where their {@code key} is among the ids. */
+  private static Dataset<Row> marked(
+      Dataset<Row> pairs, String key, Dataset<Row> ids, String reason) {
+    return pairs
+        .join(ids.select(col("id").as("mark")).distinct(), col(key).equalTo(col("mark")), "left")
+        .withColumn("drop_reason", coalesce(col("drop_reason"), when(col("mark").isNotNull(), reason)))
+        .drop("mark");
+  }
+
+  private static Dataset<Row> withSource(Warehouse warehouse, Dataset<Row> pairs) {
+    Dataset<Row> sources =
+        warehouse.latest(Table.SAMPLES).select(col("sample_id").as("sample"), col("source"));
+    return pairs.join(sources, col("sample_id").equalTo(col("sample")), "left").drop("sample");
   }
 
   private static Dataset<Row> without(Dataset<Row> rows, Dataset<Row> done) {

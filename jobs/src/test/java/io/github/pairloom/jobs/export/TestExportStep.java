@@ -84,7 +84,9 @@ class TestExportStep {
                 "jpeg",
                 4,
                 4,
-                "test"),
+                "test",
+                id("pixels"),
+                id("hash")),
             new Image(
                 ContentId.of(IN_TAR),
                 tar.toUri().toString(),
@@ -93,8 +95,20 @@ class TestExportStep {
                 "png",
                 4,
                 4,
-                "test"),
-            new Image(id("unused"), folder + "/gone.png", 0, 1, "png", 4, 4, "test")));
+                "test",
+                id("pixels"),
+                id("hash")),
+            new Image(
+                id("unused"),
+                folder + "/gone.png",
+                0,
+                1,
+                "png",
+                4,
+                4,
+                "test",
+                id("pixels"),
+                id("hash"))));
   }
 
   @Test

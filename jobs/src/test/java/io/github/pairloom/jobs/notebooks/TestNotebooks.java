@@ -15,6 +15,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.ingest.IngestStep;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecipeReader;
@@ -133,7 +134,12 @@ class TestNotebooks {
     Warehouse warehouse = new Warehouse(spark, folder.toString());
     StepContext context = new StepContext(spark, warehouse, recipe);
     List<Step> steps =
-        List.of(new IngestStep(), new ReferenceStep(), new RejectStep(), new SelectStep());
+        List.of(
+            new IngestStep(),
+            new ReferenceStep(),
+            new RejectStep(),
+            new DedupStep(),
+            new SelectStep());
     steps.forEach(step -> step.run(context));
   }
 

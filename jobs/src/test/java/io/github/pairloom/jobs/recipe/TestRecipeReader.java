@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.pairloom.udfs.Settings;
 import io.github.pairloom.udfs.gate.PairGates;
+import io.github.pairloom.udfs.dedup.ImageDedup;
+import io.github.pairloom.udfs.dedup.TextDedup;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
@@ -88,6 +90,18 @@ class TestRecipeReader {
                     -1,
                     5)),
             new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false),
+            new DedupSettings(
+                new ImageDedup(24, ImageDedup.Keep.LARGEST),
+                new TextDedup(
+                    List.of("prompt", "chosen", "rejected"),
+                    List.of("image_id", "context"),
+                    TextDedup.Unit.WORD,
+                    3,
+                    true,
+                    0.9,
+                    0.95),
+                List.of()),
+            new SelectSettings(List.of(), List.of(), 0),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), ""),
             new ErrorBudget(1000000, 0.5));
     assertEquals(expected, read(SMALLEST));
@@ -152,6 +166,23 @@ class TestRecipeReader {
               token-log-probs: true
               least-margin: 0.5
               keep-rejected-preferred: true
+            dedup:
+              images: {radius: -1, keep: source}
+              evaluations: [{name: pope, images: pope-images}]
+              text:
+                columns: [chosen]
+                within: []
+                unit: character
+                n: 5
+                every-column: false
+                threshold: 0.8
+                recall: 0.9
+            select:
+              filters:
+                - {name: short, where: "length(chosen) < 99"}
+              quotas:
+                - {by: strategy, most: 10}
+              budget: 20
             export:
               formats: []
               path: out
@@ -195,6 +226,15 @@ class TestRecipeReader {
                 true,
                 0.5,
                 true),
+            new DedupSettings(
+                new ImageDedup(-1, ImageDedup.Keep.SOURCE),
+                new TextDedup(
+                    List.of("chosen"), List.of(), TextDedup.Unit.CHARACTER, 5, false, 0.8, 0.9),
+                List.of(new EvaluationSet("pope", "pope-images", "", ""))),
+            new SelectSettings(
+                List.of(new SelectSettings.Filter("short", "length(chosen) < 99")),
+                List.of(new SelectSettings.Quota("strategy", 10)),
+                20),
             new ExportSettings(List.of(), "out"),
             new ErrorBudget(3, 0.25));
     assertEquals(expected, recipe);

@@ -11,6 +11,7 @@ import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.ingest.IngestStep;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecipeReader;
@@ -156,7 +157,12 @@ class TestRejectStep {
     spark.conf().set("spark.sql.shuffle.partitions", partitions);
     StepContext context = new StepContext(spark, warehouse, recipe);
     for (Step step :
-        List.of(new IngestStep(), new ReferenceStep(), new RejectStep(), new SelectStep())) {
+        List.of(
+            new IngestStep(),
+            new ReferenceStep(),
+            new RejectStep(),
+            new DedupStep(),
+            new SelectStep())) {
       FailingOnce.FAILURES.set(0);
       ExecutorModels.closeAll();
       StepResult result = step.run(context);

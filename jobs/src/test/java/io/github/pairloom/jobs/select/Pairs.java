@@ -7,6 +7,7 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
+import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Likelihood;
@@ -25,7 +26,8 @@ import org.apache.spark.sql.SparkSession;
 
 /** Candidate pairs for tests, and a session to keep them in. */
 public final class Pairs {
-  private static final ScoreSettings SCORE =
+  /** Scores as the defaults have it. */
+  public static final ScoreSettings SCORE =
       new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false);
 
   private Pairs() {}
@@ -61,8 +63,15 @@ public final class Pairs {
   /** Returns a context with a recipe that says no more than what is exported. */
   public static StepContext context(
       SparkSession spark, Warehouse warehouse, ExportSettings export) {
+    return context(spark, warehouse, new SelectSettings(List.of(), List.of(), 0), export);
+  }
+
+  /** Returns a context with a recipe that says no more than what is selected and exported. */
+  public static StepContext context(
+      SparkSession spark, Warehouse warehouse, SelectSettings select, ExportSettings export) {
     Recipe recipe =
-        new Recipe("test-pairs", 7, null, null, null, null, SCORE, export, new ErrorBudget(0, 0));
+        new Recipe(
+            "test-pairs", 7, null, null, null, null, SCORE, null, select, export, new ErrorBudget(0, 0));
     return new StepContext(spark, warehouse, recipe);
   }
 

@@ -10,14 +10,18 @@ import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.ExportSettings;
+import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Table;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -51,7 +55,7 @@ class TestSelectStep {
     CandidatePair good = pair("good", "A boat.", "bdhs-attention", 1);
     CandidatePair dubious = pair("dubious", "A ship.", "bdhs-attention", 1);
     CandidatePair unscored = pair("unscored", "A car.", "bdhs-attention", 1);
-    Pairs.add(warehouse, good, dubious, unscored);
+    add(good, dubious, unscored);
     Pairs.addScore(warehouse, good, -1, -9);
     Pairs.addScore(warehouse, dubious, -9, -1);
 
@@ -71,36 +75,22 @@ class TestSelectStep {
   }
 
   @Test
-  void pairsOfImagesAreTheSameOnlyIfTheImagesAre() {
-    CandidatePair noise = Pairs.ofImage("noise", "noise", id("noisy"));
-    CandidatePair crop = Pairs.ofImage("crop", "crop", id("cropped"));
-    CandidatePair again = Pairs.ofImage("again", "noise", id("noisy"));
-    Pairs.add(warehouse, noise, crop, again);
-
-    StepResult result = select();
-
-    assertEquals(2, result.written());
-    assertEquals(Map.of("duplicate-pair", 1L), result.dropped());
-  }
-
-  @Test
-  void oneOfEqualPairsIsKeptWhateverTheirStrategy() {
+  void whatDedupLabelsIsDroppedInPlaceOfWhatItKeeps() {
     CandidatePair winner = pair("c", "A boat.", "bdhs-attention", 1);
-    Pairs.add(
-        warehouse,
+    add(
         pair("a", "A boat.", "bdhs-noise", 1),
         pair("b", "A boat.", "bdhs-attention", 2),
         winner,
-        pair("d", "A car.", "bdhs-noise", 3),
-        pair("e", id("other image"), "Where?", "A beach.", "A boat.", "bdhs-noise", 1));
+        pair("d", "A car.", "bdhs-noise", 3));
+    label("a", "c");
+    label("b", "c");
 
     StepResult result = select();
 
-    assertEquals(new StepResult(5, 3, Map.of("duplicate-pair", 2L), Map.of(), 0, Map.of()), result);
-    assertEquals(List.of("c", "d", "e"), kept());
+    assertEquals(new StepResult(4, 2, Map.of("duplicate-pair", 2L), Map.of(), 0, Map.of()), result);
+    assertEquals(List.of("c", "d"), kept());
     assertEquals(
-        Map.of("a", "duplicate-pair c", "b", "duplicate-pair c", "c", "-", "d", "-", "e", "-"),
-        verdicts());
+        Map.of("a", "duplicate-pair c", "b", "duplicate-pair c", "c", "-", "d", "-"), verdicts());
     Row written =
         warehouse
             .read(Table.PREFERENCE_PAIRS)
@@ -110,28 +100,8 @@ class TestSelectStep {
   }
 
   @Test
-  void pairIdDecidesBetweenPairsOfOneStrategyAndIteration() {
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A boat.", "s", 1));
-    select();
-    assertEquals(List.of(id("a").compareTo(id("b")) < 0 ? "a" : "b"), kept());
-  }
-
-  @Test
-  void textsThatOnlyJoinToTheSameAreNotDuplicates() {
-    String image = id("image");
-    Pairs.add(
-        warehouse,
-        pair("a", image, "Where?", "A beach. A", "boat.", "s", 1),
-        pair("b", image, "Where?", "A beach.", "A boat.", "s", 1),
-        pair("c", image, "Where", "?A beach.", "A boat.", "s", 1));
-    select();
-    assertEquals(List.of("a", "b", "c"), kept());
-  }
-
-  @Test
   void aPairIsDroppedForItsOwnReason() {
-    Pairs.add(
-        warehouse,
+    add(
         Pairs.dropped("a", "never-dissimilar"),
         Pairs.dropped("b", "never-dissimilar"),
         Pairs.dropped("c", "image-missing"),
@@ -147,28 +117,8 @@ class TestSelectStep {
   }
 
   @Test
-  void verdictsStandAndNewPairsAreHeldAgainstKeptOnes() {
-    Pairs.add(warehouse, pair("a", "A boat.", "bdhs-noise", 4), Pairs.dropped("b", "identical"));
-    select();
-    Pairs.add(
-        warehouse,
-        pair("c", "A boat.", "bdhs-attention", 1),
-        pair("d", "A car.", "bdhs-attention", 2),
-        pair("e", "A car.", "bdhs-attention", 1));
-
-    StepResult result = select();
-
-    assertEquals(new StepResult(3, 1, Map.of("duplicate-pair", 2L), Map.of(), 2, Map.of()), result);
-    assertEquals(List.of("a", "e"), kept());
-    assertEquals(
-        Map.of(
-            "a", "-", "b", "identical", "c", "duplicate-pair a", "d", "duplicate-pair e", "e", "-"),
-        verdicts());
-  }
-
-  @Test
   void aSecondRunCommitsNothing() {
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), Pairs.dropped("b", "identical"));
+    add(pair("a", "A boat.", "s", 1), Pairs.dropped("b", "identical"));
     select();
     long keptVersion = warehouse.version(Table.PREFERENCE_PAIRS);
     long verdictVersion = warehouse.version(Table.SELECTIONS);
@@ -181,50 +131,94 @@ class TestSelectStep {
 
   @Test
   void aRunThatDiedBetweenItsWritesIsMadeGood() {
-    Pairs.add(
-        warehouse,
-        pair("a", "A boat.", "s", 2),
-        pair("b", "A boat.", "s", 3),
-        pair("c", "A car.", "s", 1));
-    select();
+    add(pair("a", "A boat.", "s", 2), pair("b", "A tree.", "s", 3), pair("c", "A car.", "s", 1));
+    SelectSettings two = new SelectSettings(List.of(), List.of(), 2);
+    select(two);
+    List<String> before = kept();
     // What the disk holds when the driver dies after the first of the two commits.
     spark.sql("DELETE FROM delta.`" + warehouse.path(Table.SELECTIONS) + "`");
-    Pairs.add(warehouse, pair("d", "A boat.", "s", 1));
+    add(pair("d", "A boat.", "s", 1));
 
-    StepResult result = select();
+    StepResult result = select(two);
 
-    assertEquals(new StepResult(4, 2, Map.of("duplicate-pair", 2L), Map.of(), 0, Map.of()), result);
-    assertEquals(List.of("a", "c"), kept());
+    assertEquals(new StepResult(4, 2, Map.of("over-budget", 2L), Map.of(), 0, Map.of()), result);
+    assertEquals(before, kept());
+  }
+
+  @Test
+  void theFirstFilterThatIsNotMetIsTheReason() {
+    add(
+        pair("a", "A boat.", "s", 2),
+        pair("b", "A very long boat.", "s", 1),
+        pair("c", "A very long car.", "t", 1),
+        Pairs.dropped("d", "identical"));
+    SelectSettings settings =
+        new SelectSettings(
+            List.of(
+                new SelectSettings.Filter("short", "length(rejected) < 10"),
+                new SelectSettings.Filter("known", "source = 'photos'"),
+                new SelectSettings.Filter("late", "iteration > 1")),
+            List.of(),
+            0);
+    addSource("photos");
     assertEquals(
-        Map.of("a", "-", "b", "duplicate-pair a", "c", "-", "d", "duplicate-pair a"), verdicts());
+        new StepResult(4, 1, Map.of("identical", 1L, "filter-short", 2L), Map.of(), 0, Map.of()),
+        select(settings));
+    assertEquals(
+        Map.of("a", "-", "b", "filter-short", "c", "filter-short", "d", "identical"), verdicts());
+  }
+
+  @Test
+  void quotasAndTheBudgetCountWhatEarlierRunsKept() {
+    SelectSettings settings =
+        new SelectSettings(List.of(), List.of(new SelectSettings.Quota("strategy", 2)), 3);
+    add(pair("a", "1", "s", 1), pair("b", "2", "s", 1), pair("c", "3", "s", 1));
+    assertEquals(Map.of("over-quota", 1L), select(settings).dropped());
+    List<String> first = kept();
+    assertEquals(2, first.size());
+    add(pair("d", "4", "s", 1), pair("e", "5", "t", 1), pair("f", "6", "t", 1));
+    assertEquals(Map.of("over-quota", 1L, "over-budget", 1L), select(settings).dropped());
+    assertEquals(3, kept().size());
+    assertTrue(kept().containsAll(first), "verdicts stand");
+  }
+
+  @Test
+  void anExpressionThatIsNoSqlIsToldByItsKey() {
+    add(pair("a", "A boat.", "s", 1));
+    JobException e =
+        assertThrows(
+            JobException.class,
+            () ->
+                select(
+                    new SelectSettings(
+                        List.of(new SelectSettings.Filter("good", "score > 1")), List.of(), 0)));
+    assertTrue(e.getMessage().contains("select.filters.good.where 'score > 1'"), e.getMessage());
   }
 
   @Test
   void partitioningDoesNotChangeTheVerdicts() {
     CandidatePair[] pairs =
         IntStream.range(0, 60)
-            .mapToObj(i -> pair("p" + i, "Text " + i % 7, "s" + i % 2, 1 + i % 3))
+            .mapToObj(i -> pair("p" + i, "Text " + i, "s" + i % 2, 1 + i % 3))
             .toArray(CandidatePair[]::new);
     Map<String, String> one = verdictsOf("one", pairs, 1);
     Map<String, String> seven = verdictsOf("seven", pairs, 7);
     assertEquals(one, seven);
-    assertEquals(7, one.values().stream().filter("-"::equals).count());
+    assertEquals(15, one.values().stream().filter("-"::equals).count());
   }
 
   private Map<String, String> verdictsOf(String name, CandidatePair[] pairs, int partitions) {
     warehouse = new Warehouse(spark, folder.resolve(name).toString());
-    List<Row> rows =
-        IntStream.range(0, pairs.length)
-            .mapToObj(i -> CandidatePair.CODEC.toRow(pairs[i]))
-            .toList();
+    List<Row> rows = Arrays.stream(pairs).map(CandidatePair.CODEC::toRow).toList();
     warehouse.append(
         Table.PAIRS,
         spark.createDataFrame(rows, CandidatePair.CODEC.schema()).repartition(partitions));
+    sign(Arrays.stream(pairs).map(CandidatePair::pairId).toList());
     String setting = "spark.sql.shuffle.partitions";
     String before = spark.conf().get(setting);
     spark.conf().set(setting, partitions);
     try {
-      select();
+      select(new SelectSettings(List.of(), List.of(new SelectSettings.Quota("iteration", 8)), 15));
     } finally {
       spark.conf().set(setting, before);
     }
@@ -234,13 +228,56 @@ class TestSelectStep {
 
   @Test
   void anEmptyWarehouseNamesTheStepToRunFirst() {
-    JobException e = assertThrows(JobException.class, this::select);
+    JobException e = assertThrows(JobException.class, () -> select());
     assertTrue(e.getMessage().contains("table pairs in " + folder), e.getMessage());
     assertTrue(e.getMessage().contains("Run the reject step first"), e.getMessage());
   }
 
+  @Test
+  void pairsThatWereNotComparedNameTheStepToRunFirst() {
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), Pairs.dropped("b", "identical"));
+    JobException e = assertThrows(JobException.class, () -> select());
+    assertTrue(e.getMessage().contains("1 of them in " + folder), e.getMessage());
+    assertTrue(e.getMessage().contains("Run the dedup step first"), e.getMessage());
+  }
+
+  /** Adds pairs that step dedup has looked at. */
+  private void add(CandidatePair... pairs) {
+    Pairs.add(warehouse, pairs);
+    sign(Arrays.stream(pairs).map(CandidatePair::pairId).toList());
+  }
+
+  private void sign(List<String> ids) {
+    warehouse.append(
+        Table.SIGNATURES,
+        spark.createDataFrame(
+            ids.stream()
+                .map(id -> RowFactory.create(id, id("settings"), 0L, new byte[48]))
+                .toList(),
+            Table.SIGNATURES.schema()));
+  }
+
+  private void label(String name, String keptInItsPlace) {
+    Row row = RowFactory.create("pair", id(name), id(keptInItsPlace), id(keptInItsPlace), 1.0);
+    warehouse.append(
+        Table.DUPLICATES, spark.createDataFrame(List.of(row), Table.DUPLICATES.schema()));
+  }
+
+  private void addSource(String source) {
+    warehouse.append(
+        Table.SAMPLES,
+        Sample.CODEC,
+        List.of(
+            new Sample(id("sample"), id("image"), List.of(), "Where?", null, source, "a#1", null)));
+  }
+
   private StepResult select() {
-    return new SelectStep().run(Pairs.context(spark, warehouse, new ExportSettings(List.of(), "")));
+    return select(new SelectSettings(List.of(), List.of(), 0));
+  }
+
+  private StepResult select(SelectSettings settings) {
+    return new SelectStep()
+        .run(Pairs.context(spark, warehouse, settings, new ExportSettings(List.of(), "")));
   }
 
   private List<String> kept() {

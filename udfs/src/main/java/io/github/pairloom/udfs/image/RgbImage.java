@@ -2,6 +2,7 @@ package io.github.pairloom.udfs.image;
 
 import static java.util.Objects.requireNonNull;
 
+import io.github.pairloom.schemas.ContentId;
 import java.util.Arrays;
 
 /**
@@ -63,6 +64,13 @@ public final class RgbImage {
   /** Returns a copy of the pixels: height x width x 3 unsigned bytes. */
   public byte[] toBytes() {
     return rgb.clone();
+  }
+
+  /**
+   * Returns the SHA-256 (hex) over width, height and pixels: what the picture is, however coded.
+   */
+  public String sha256() {
+    return new ContentId().add(width).add(height).add(rgb).toHex();
   }
 
   /** Returns the pixels themselves, for reading only. */

@@ -1,0 +1,612 @@
+package io.github.pairloom.benchmarks;
+
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.lower;
+import static org.apache.spark.sql.functions.regexp_replace;
+import static org.apache.spark.sql.functions.transform;
+import static org.apache.spark.sql.functions.trim;
+
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.dedup.DedupStep;
+import io.github.pairloom.jobs.recipe.DedupSettings;
+import io.github.pairloom.jobs.recipe.ErrorBudget;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.dedup.Banding;
+import io.github.pairloom.udfs.dedup.ImageDedup;
+import io.github.pairloom.udfs.dedup.TextDedup;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryPoolMXBean;
+import java.lang.management.MemoryType;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.apache.spark.ml.feature.HashingTF;
+import org.apache.spark.ml.feature.MinHashLSH;
+import org.apache.spark.ml.feature.NGram;
+import org.apache.spark.ml.feature.Tokenizer;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * Step {@code dedup} on made-up pairs with planted duplicates: how fast, with how much memory, what
+ * is found, and the same asked of Spark MLlib. All images are compared with each other, which is
+ * the hardest case. Seconds are those of the whole step: reading {@code pairs}, writing {@code
+ * signatures} and {@code duplicates}.
+ *
+ * <p>{@code PAIRLOOM_MEMORY=2g ./pairloom bench dedup --json FILE}
+ */
+final class DedupBenchmark implements Benchmark {
+  private static final int CORES = 2;
+  private static final int SMALL = 100_000;
+  private static final int LARGE = 1_000_000;
+  private static final double THRESHOLD = 0.8;
+  private static final double RECALL = 0.95;
+
+  /** Groups of ten rows that are compared by brute force. */
+  private static final int SAMPLE_GROUPS = 1000;
+
+  /** Tables of MLlib as in its own guide's larger settings; its tables are bands of one row. */
+  private static final int[] MLLIB_TABLES = {20, 2};
+
+  private static final double MEBI = 1 << 20;
+  private static final double MEGA = 1e6;
+
+  @Override
+  public String name() {
+    return "dedup";
+  }
+
+  @Override
+  public String summary() {
+    return "text duplicates among 100,000 and 1,000,000 pairs, and against MLlib";
+  }
+
+  @Override
+  public void run(int limit, Figures figures) {
+    try {
+      Path folder = Files.createTempDirectory("pairloom-bench-dedup");
+      try (SparkSession spark = session()) {
+        spark.sparkContext().setLogLevel("ERROR");
+        new Session(spark, folder, figures).run();
+      } finally {
+        delete(folder);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** What one run of the step took. */
+  private record Measured(
+      long rows,
+      double megabytes,
+      double seconds,
+      double heap,
+      double shuffled,
+      StepResult result) {
+    List<Object> line(String what) {
+      return List.of(
+          what,
+          rows,
+          megabytes,
+          seconds,
+          megabytes / seconds / CORES,
+          rows / seconds,
+          heap,
+          shuffled / rows);
+    }
+  }
+
+  private static final class Session {
+    private final SparkSession spark;
+    private final Path folder;
+    private final Figures figures;
+    private final Shuffled shuffled = new Shuffled();
+
+    Session(SparkSession spark, Path folder, Figures figures) {
+      this.spark = spark;
+      this.folder = folder;
+      this.figures = figures;
+      spark.sparkContext().addSparkListener(shuffled);
+    }
+
+    void run() {
+      Banding banding = Banding.of(THRESHOLD, RECALL);
+      figures.add(
+          "Bands and rows that follow from threshold and recall, and the recall by similarity",
+          List.of("threshold", "recall asked", "bands", "rows", "at 0.5", "0.7", "0.8", "0.9"),
+          Stream.of(0.7, 0.8, 0.9)
+              .map(
+                  t -> {
+                    Banding b = Banding.of(t, RECALL);
+                    return List.<Object>of(
+                        t,
+                        RECALL,
+                        b.bands(),
+                        b.rows(),
+                        b.recallAt(0.5),
+                        b.recallAt(0.7),
+                        b.recallAt(0.8),
+                        b.recallAt(0.9));
+                  })
+              .toList());
+      Warehouse small = make("small", 0, SMALL, true);
+      Warehouse large = make("large", 0, LARGE, true);
+      Measured cold = dedup(small, SMALL, THRESHOLD);
+      Measured warm = dedup(small, SMALL, THRESHOLD);
+      Measured million = dedup(large, LARGE, THRESHOLD);
+      Set<String> keptOfMillion = dropped(large);
+      Warehouse plain = make("plain", 0, LARGE, false);
+      Measured withoutHot = dedup(plain, plain.read(Table.PAIRS).count(), THRESHOLD);
+      figures.add(
+          "Step dedup on local[%s], threshold %s, %s bands of %s rows, all images together"
+              .formatted(CORES, THRESHOLD, banding.bands(), banding.rows()),
+          List.of(
+              "pairs",
+              "rows",
+              "MB of text",
+              "seconds",
+              "MB/s per core",
+              "rows/s",
+              "peak heap MiB",
+              "shuffled bytes per row"),
+          List.of(
+              cold.line("100 k, first run of the JVM"),
+              warm.line("100 k, warm"),
+              million.line("1 M"),
+              withoutHot.line("1 M without the hot bucket")));
+      figures.note("  heap limit: %.0f MiB".formatted(Runtime.getRuntime().maxMemory() / MEBI));
+      figures.add(
+          "How time grows, and what a row of the hot bucket (a tenth, all identical) costs",
+          List.of("1 M over 100 k", "hot row, microseconds", "other row, microseconds"),
+          List.of(
+              List.of(
+                  million.seconds() / warm.seconds(),
+                  (million.seconds() - withoutHot.seconds())
+                      / (million.rows() - withoutHot.rows())
+                      * MEGA,
+                  withoutHot.seconds() / withoutHot.rows() * MEGA)));
+      Truth truth = new Truth();
+      quality(small, truth);
+      python(small, banding, warm);
+      incremental(million, keptOfMillion);
+      mllib(truth);
+    }
+
+    private Warehouse make(String name, long from, long to, boolean withHot) {
+      Warehouse warehouse = new Warehouse(spark, folder.resolve(name).toString());
+      warehouse.append(Table.PAIRS, PlantedPairs.rows(spark, from, to, withHot));
+      return warehouse;
+    }
+
+    private Measured dedup(Warehouse warehouse, long rows, double threshold) {
+      for (Table table : List.of(Table.SIGNATURES, Table.DUPLICATES)) {
+        warehouse.read(table);
+        spark.sql("DELETE FROM delta.`" + warehouse.path(table) + "`");
+      }
+      return step(warehouse, rows, threshold);
+    }
+
+    private Measured step(Warehouse warehouse, long rows, double threshold) {
+      double bytes =
+          warehouse
+              .read(Table.PAIRS)
+              .selectExpr(
+                  "sum(octet_length(prompt) + octet_length(chosen) + octet_length(rejected))")
+              .first()
+              .getLong(0);
+      System.gc();
+      heapPools().forEach(MemoryPoolMXBean::resetPeakUsage);
+      shuffled.bytes = 0;
+      long start = System.nanoTime();
+      StepResult result = new DedupStep().run(new StepContext(spark, warehouse, recipe(threshold)));
+      double seconds = (System.nanoTime() - start) / 1e9;
+      double heap =
+          heapPools().stream().mapToLong(pool -> pool.getPeakUsage().getUsed()).sum() / MEBI;
+      return new Measured(rows, bytes / MEGA, seconds, heap, shuffled.bytes, result);
+    }
+
+    private Set<String> dropped(Warehouse warehouse) {
+      Set<String> ids = new HashSet<>();
+      warehouse
+          .read(Table.DUPLICATES)
+          .where(col("duplicate_of").isNotNull())
+          .select("id")
+          .toLocalIterator()
+          .forEachRemaining(row -> ids.add(row.getString(0)));
+      return ids;
+    }
+
+    private void quality(Warehouse warehouse, Truth truth) {
+      List<List<Object>> lines = new ArrayList<>();
+      for (double threshold : new double[] {0.7, 0.8, 0.9}) {
+        dedup(warehouse, SMALL, threshold);
+        Map<String, String> clusters = new HashMap<>();
+        warehouse
+            .read(Table.DUPLICATES)
+            .select("id", "cluster_id")
+            .toLocalIterator()
+            .forEachRemaining(row -> clusters.put(row.getString(0), row.getString(1)));
+        lines.add(
+            truth.line(
+                threshold,
+                (a, b) -> {
+                  String cluster = clusters.get(a);
+                  return cluster != null && cluster.equals(clusters.get(b));
+                }));
+      }
+      figures.add(
+          "Against brute force over %s of the 100 k rows (word 3-grams as texts, no hashing)"
+              .formatted(truth.rows.length),
+          Truth.COLUMNS,
+          lines);
+    }
+
+    /** One Python process on the same rows, if there is a Python with NumPy. */
+    private void python(Warehouse warehouse, Banding banding, Measured ours) {
+      Path root = Path.of(System.getProperty("pairloom.root", "."));
+      Path lines = folder.resolve("pairs.jsonl");
+      try {
+        Iterator<String> rows =
+            warehouse
+                .read(Table.PAIRS)
+                .select("prompt", "chosen", "rejected")
+                .toJSON()
+                .toLocalIterator();
+        Iterable<String> all = () -> rows;
+        Files.write(lines, all);
+        Process process =
+            new ProcessBuilder(
+                    "python3",
+                    root.resolve("benchmarks/python/minhash.py").toString(),
+                    lines.toString(),
+                    Integer.toString(banding.bands()),
+                    Integer.toString(banding.rows()),
+                    Double.toString(THRESHOLD))
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        JsonNode result;
+        try (InputStream in = process.getInputStream()) {
+          result = new ObjectMapper().readTree(in);
+        }
+        if (process.waitFor() != 0 || !result.has("seconds")) {
+          figures.note("  No Python with NumPy here: no baseline in one Python process.");
+          return;
+        }
+        double seconds = result.get("seconds").asDouble();
+        figures.add(
+            "One Python process with NumPy on the same 100 k rows, texts in memory's reach",
+            List.of("Python s", "dedup s, warm", "ratio", "Python's duplicates", "dedup's"),
+            List.of(
+                List.of(
+                    seconds,
+                    ours.seconds(),
+                    seconds / ours.seconds(),
+                    result.get("duplicates").asLong(),
+                    ours.result().dropped().get("duplicate-pair"))));
+      } catch (IOException e) {
+        figures.note("  No Python here: no baseline in one Python process.");
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    /** Nine tenths first, then the last tenth; and ten days of a smaller set. */
+    private void incremental(Measured full, Set<String> droppedByFull) {
+      Warehouse days = make("days", 0, LARGE / 10 * 9, true);
+      step(days, LARGE / 10 * 9, THRESHOLD);
+      days.append(Table.PAIRS, PlantedPairs.rows(spark, LARGE / 10 * 9, LARGE, true));
+      Measured last = step(days, LARGE / 10, THRESHOLD);
+      boolean equal = dropped(days).equals(droppedByFull);
+      figures.add(
+          "The last 100 k of 1 M as a day of its own, against one full run",
+          List.of("full seconds", "last day seconds", "share", "same pairs kept"),
+          List.of(List.of(full.seconds(), last.seconds(), last.seconds() / full.seconds(), equal)));
+      Warehouse ten = new Warehouse(spark, folder.resolve("ten").toString());
+      List<Object> seconds = new ArrayList<>();
+      for (int day = 0; day < 10; day++) {
+        ten.append(
+            Table.PAIRS, PlantedPairs.rows(spark, SMALL / 10 * day, SMALL / 10 * (day + 1), true));
+        seconds.add(step(ten, SMALL / 10, THRESHOLD).seconds());
+      }
+      Warehouse one = new Warehouse(spark, folder.resolve("small").toString());
+      dedup(one, SMALL, THRESHOLD);
+      seconds.add(dropped(ten).equals(dropped(one)));
+      List<String> columns = new ArrayList<>();
+      for (int day = 1; day <= 10; day++) {
+        columns.add("day " + day);
+      }
+      columns.add("same pairs kept");
+      figures.add(
+          "Ten days of 10 k, seconds, against one run over 100 k", columns, List.of(seconds));
+    }
+
+    private void mllib(Truth truth) {
+      Dataset<Row> all = PlantedPairs.rows(spark, 0, SMALL, false);
+      Warehouse plain = make("plain-small", 0, SMALL, false);
+      long rows = plain.read(Table.PAIRS).count();
+      dedup(plain, rows, THRESHOLD);
+      Measured ours = dedup(plain, rows, THRESHOLD);
+      Warehouse million = new Warehouse(spark, folder.resolve("plain").toString());
+      long millionRows = million.read(Table.PAIRS).count();
+      Measured oursOfMillion = dedup(million, millionRows, THRESHOLD);
+      List<List<Object>> lines = new ArrayList<>();
+      for (int tables : MLLIB_TABLES) {
+        Dataset<Row> vectors = vectors(plain.read(Table.PAIRS)).persist();
+        vectors.count();
+        // The first run warms up, on a tenth.
+        join(vectors.where("pmod(hash(pair_id), 10) = 0"), tables);
+        long start = System.nanoTime();
+        Set<String> found = join(vectors, tables);
+        double seconds = (System.nanoTime() - start) / 1e9;
+        vectors.unpersist();
+        List<Object> line =
+            new ArrayList<>(
+                List.of(tables, rows, seconds, ours.seconds(), seconds / ours.seconds()));
+        double linear = seconds * millionRows / rows;
+        line.add(linear);
+        line.add(oursOfMillion.seconds());
+        line.add(linear / oursOfMillion.seconds());
+        line.add(
+            truth.line(THRESHOLD, (a, b) -> found.contains(a + b) || found.contains(b + a)).get(2));
+        lines.add(line);
+      }
+      figures.add(
+          "MLlib's MinHashLSH self-join on the same pairs but for the hot bucket, vectors in memory"
+              + " before the clock starts; 1 M from its own time, as if that grew linearly",
+          List.of(
+              "tables",
+              "rows",
+              "MLlib s",
+              "dedup s",
+              "ratio",
+              "MLlib s at 1 M",
+              "dedup s at 1 M",
+              "ratio at 1 M",
+              "MLlib's recall"),
+          lines);
+      List<List<Object>> hot = new ArrayList<>();
+      for (int n : new int[] {1000, 2000, 4000}) {
+        Dataset<Row> identical =
+            vectors(
+                    all.limit(1)
+                        .crossJoin(spark.range(n).toDF("copy"))
+                        .withColumn("pair_id", col("copy").cast("string")))
+                .persist();
+        identical.count();
+        long start = System.nanoTime();
+        int pairs = join(identical, MLLIB_TABLES[1]).size();
+        hot.add(List.of(n, pairs, (System.nanoTime() - start) / 1e9));
+        identical.unpersist();
+      }
+      figures.add(
+          "What identical rows cost MLlib (2 tables): pairs grow with the square",
+          List.of("identical rows", "pairs", "seconds"),
+          hot);
+    }
+
+    /** Returns the same n-grams as the step's, hashed to a sparse vector as MLlib wants them. */
+    private static Dataset<Row> vectors(Dataset<Row> pairs) {
+      Dataset<Row> rows = pairs.select("pair_id", "prompt", "chosen", "rejected");
+      for (String column : List.of("prompt", "chosen", "rejected")) {
+        rows = rows.withColumn(column, trim(regexp_replace(lower(col(column)), "[^a-z]+", " ")));
+        rows = new Tokenizer().setInputCol(column).setOutputCol(column + "_words").transform(rows);
+        rows =
+            new NGram()
+                .setN(3)
+                .setInputCol(column + "_words")
+                .setOutputCol(column + "_grams")
+                .transform(rows)
+                .withColumn(
+                    column + "_grams",
+                    transform(col(column + "_grams"), gram -> concat(lit(column + " "), gram)));
+      }
+      return new HashingTF()
+          .setBinary(true)
+          .setNumFeatures(1 << 20)
+          .setInputCol("grams")
+          .setOutputCol("features")
+          .transform(
+              rows.withColumn(
+                  "grams", concat(col("prompt_grams"), col("chosen_grams"), col("rejected_grams"))))
+          .select("pair_id", "features");
+    }
+
+    private static Set<String> join(Dataset<Row> vectors, int tables) {
+      Set<String> pairs = new HashSet<>();
+      new MinHashLSH()
+          .setNumHashTables(tables)
+          .setSeed(7)
+          .setInputCol("features")
+          .setOutputCol("hashes")
+          .fit(vectors)
+          .approxSimilarityJoin(vectors, vectors, 1 - THRESHOLD + 1e-9)
+          .select(col("datasetA.pair_id").as("a"), col("datasetB.pair_id").as("b"))
+          .where(col("a").lt(col("b")))
+          .collectAsList()
+          .forEach(row -> pairs.add(row.getString(0) + row.getString(1)));
+      return pairs;
+    }
+  }
+
+  /** Whether two rows were found to be duplicates, by their ids. */
+  private interface Verdict {
+    boolean duplicates(String a, String b);
+  }
+
+  /** All pairs of a sample with their true similarity. */
+  private static final class Truth {
+    static final List<String> COLUMNS =
+        List.of(
+            "threshold",
+            "true pairs",
+            "recall",
+            "pairs up to 0.05 above",
+            "recall of these",
+            "found",
+            "precision");
+
+    private static final double FLOOR = 0.4;
+
+    private final long[] rows =
+        LongStream.range(0, (long) SAMPLE_GROUPS * PlantedPairs.GROUP)
+            .filter(i -> !PlantedPairs.hot(i))
+            .toArray();
+    private final String[] ids =
+        Arrays.stream(rows).mapToObj(PlantedPairs::id).toArray(String[]::new);
+    private final List<int[]> pairs = new ArrayList<>();
+    private final List<Double> similarities = new ArrayList<>();
+
+    Truth() {
+      Map<String, Integer> numbers = new HashMap<>();
+      int[][] sets = new int[rows.length][];
+      for (int i = 0; i < rows.length; i++) {
+        sets[i] =
+            PlantedPairs.texts(rows[i]).grams().stream()
+                .mapToInt(gram -> numbers.computeIfAbsent(gram, g -> numbers.size()))
+                .sorted()
+                .toArray();
+      }
+      for (int i = 0; i < rows.length; i++) {
+        for (int j = 0; j < i; j++) {
+          double similarity = similarity(sets[i], sets[j]);
+          if (similarity >= FLOOR) {
+            pairs.add(new int[] {i, j});
+            similarities.add(similarity);
+          }
+        }
+      }
+    }
+
+    private static double similarity(int[] a, int[] b) {
+      int common = 0;
+      for (int i = 0, j = 0; i < a.length && j < b.length; ) {
+        common += a[i] == b[j] ? 1 : 0;
+        int order = Integer.compare(a[i], b[j]);
+        i += order <= 0 ? 1 : 0;
+        j += order >= 0 ? 1 : 0;
+      }
+      return (double) common / (a.length + b.length - common);
+    }
+
+    List<Object> line(double threshold, Verdict verdict) {
+      long alike = 0;
+      long hits = 0;
+      long near = 0;
+      long nearHits = 0;
+      for (int k = 0; k < pairs.size(); k++) {
+        if (similarities.get(k) >= threshold) {
+          boolean hit = verdict.duplicates(ids[pairs.get(k)[0]], ids[pairs.get(k)[1]]);
+          alike++;
+          hits += hit ? 1 : 0;
+          if (similarities.get(k) < threshold + 0.05) {
+            near++;
+            nearHits += hit ? 1 : 0;
+          }
+        }
+      }
+      long found = 0;
+      for (int i = 0; i < ids.length; i++) {
+        for (int j = 0; j < i; j++) {
+          found += verdict.duplicates(ids[i], ids[j]) ? 1 : 0;
+        }
+      }
+      return List.of(
+          threshold,
+          alike,
+          (double) hits / alike,
+          near,
+          (double) nearHits / near,
+          found,
+          (double) hits / found);
+    }
+  }
+
+  /** Adds up what is written to shuffles. */
+  private static final class Shuffled extends SparkListener {
+    private volatile long bytes;
+
+    @Override
+    public synchronized void onTaskEnd(SparkListenerTaskEnd end) {
+      if (end.taskMetrics() != null) {
+        bytes += end.taskMetrics().shuffleWriteMetrics().bytesWritten();
+      }
+    }
+  }
+
+  private static List<MemoryPoolMXBean> heapPools() {
+    return ManagementFactory.getMemoryPoolMXBeans().stream()
+        .filter(pool -> pool.getType() == MemoryType.HEAP)
+        .toList();
+  }
+
+  private static Recipe recipe(double threshold) {
+    TextDedup text =
+        new TextDedup(
+            List.of("prompt", "chosen", "rejected"),
+            List.of(),
+            TextDedup.Unit.WORD,
+            3,
+            false,
+            threshold,
+            RECALL);
+    return new Recipe(
+        "bench-dedup",
+        2407,
+        null,
+        null,
+        null,
+        null,
+        new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), text, List.of()),
+        null,
+        null,
+        new ErrorBudget(0, 0));
+  }
+
+  static SparkSession session() {
+    SparkSession.Builder builder = SparkSession.builder().master("local[" + CORES + "]");
+    Map.of(
+            "spark.ui.enabled", "false",
+            "spark.driver.host", "localhost",
+            "spark.driver.bindAddress", "127.0.0.1",
+            "spark.sql.shuffle.partitions", Integer.toString(2 * CORES),
+            "spark.sql.adaptive.enabled", "false",
+            "spark.databricks.delta.snapshotPartitions", "2",
+            "spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension",
+            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
+        .forEach(builder::config);
+    return builder.getOrCreate();
+  }
+
+  /** Deletes a folder and all that is in it. */
+  static void delete(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}

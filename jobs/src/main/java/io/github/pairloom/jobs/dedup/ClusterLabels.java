@@ -1,0 +1,81 @@
+package io.github.pairloom.jobs.dedup;
+
+import static org.apache.spark.sql.functions.broadcast;
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.countDistinct;
+import static org.apache.spark.sql.functions.first;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.min;
+import static org.apache.spark.sql.functions.not;
+import static org.apache.spark.sql.functions.udf;
+import static org.apache.spark.sql.functions.when;
+
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.expressions.Window;
+import org.apache.spark.sql.expressions.WindowSpec;
+import org.apache.spark.sql.types.DataTypes;
+
+/** Rows of {@code duplicates} from connected components. */
+final class ClusterLabels {
+  /** Members that every executor may hold in a table of its own. */
+  private static final int BROADCAST = 1 << 20;
+
+  private ClusterLabels() {}
+
+  /**
+   * Returns one row of {@code duplicates} for each node.
+   *
+   * @param kind what the nodes are
+   * @param rows the nodes' rows and any others, with column {@code id}
+   * @param order which row of a component is kept: the first in this order of columns
+   */
+  static Dataset<Row> of(Clusters clusters, String kind, Dataset<Row> rows, Column... order) {
+    Dataset<Row> members = clusters.members();
+    Column high = udf((UDF1<String, Long>) RowId::high, DataTypes.LongType).apply(col("id"));
+    Column low = udf((UDF1<String, Long>) RowId::low, DataTypes.LongType).apply(col("id"));
+    WindowSpec cluster = Window.partitionBy("root_high", "root_low");
+    Column kept = first("id").over(cluster.orderBy(order));
+    return rows.withColumn("high", high)
+        .withColumn("low", low)
+        .join(
+            clusters.nodes() <= BROADCAST ? broadcast(members) : members,
+            new String[] {"high", "low"})
+        .withColumn("kept", kept)
+        .select(
+            lit(kind).as("kind"),
+            col("id"),
+            min("id").over(cluster).as("cluster_id"),
+            when(not(col("kept").equalTo(col("id"))), col("kept")).as("duplicate_of"),
+            col("similarity"));
+  }
+
+  /**
+   * Fails if the labels are not those of components: this would be a bug, and nothing is written.
+   */
+  static void check(Clusters clusters, Dataset<Row> labels) {
+    Row counts =
+        labels
+            .agg(
+                count(lit(1)),
+                countDistinct("id"),
+                countDistinct("cluster_id"),
+                count(when(col("duplicate_of").isNull(), 1)),
+                countDistinct(coalesce(col("duplicate_of"), col("id"))))
+            .first();
+    long rows = counts.getLong(0);
+    if (rows != clusters.nodes()
+        || counts.getLong(1) != rows
+        || counts.getLong(2) != clusters.components()
+        || counts.getLong(3) != clusters.components()
+        || counts.getLong(4) != clusters.components()) {
+      throw new IllegalStateException(
+          "Labels of %s nodes in %s components are %s (rows, ids, clusters, kept, named as kept)"
+              .formatted(clusters.nodes(), clusters.components(), counts));
+    }
+  }
+}

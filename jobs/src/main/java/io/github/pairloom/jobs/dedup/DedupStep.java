@@ -1,0 +1,48 @@
+package io.github.pairloom.jobs.dedup;
+
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.Step;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.recipe.DedupSettings;
+import io.github.pairloom.schemas.Table;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Step {@code dedup}: labels duplicates in table {@code duplicates} and what evaluation sets hold
+ * in table {@code contaminations}. Of each cluster of duplicates one is kept; the others name it.
+ * Nothing is deleted. Step {@code select} drops what is labelled.
+ */
+public final class DedupStep implements Step {
+  /** Reason code of a pair whose image equals or looks like one of an evaluation set. */
+  public static final String CONTAMINATED_IMAGE = "contaminated-image";
+
+  /** Reason code of a pair whose prompt stands in an evaluation set. */
+  public static final String CONTAMINATED_PROMPT = "contaminated-prompt";
+
+  /** Reason code of a pair in whose place another one is kept. */
+  public static final String DUPLICATE_PAIR = "duplicate-pair";
+
+  @Override
+  public String name() {
+    return "dedup";
+  }
+
+  @Override
+  public StepResult run(StepContext context) {
+    if (context.warehouse().read(Table.PAIRS).isEmpty()) {
+      throw new JobException(
+          "Cannot find duplicates: table pairs in "
+              + context.warehouse().root()
+              + " has no rows. Run the reject step first, on the same warehouse.");
+    }
+    DedupSettings settings = context.recipe().dedup();
+    Map<String, Double> metrics = new TreeMap<>();
+    // Images first: pairs of an image's copies are compared as those of the one that is kept.
+    metrics.putAll(ImageLabels.write(context, settings.images()));
+    metrics.putAll(
+        new Contamination(context).write(settings.evaluations(), settings.images().radius()));
+    return new PairDedup(context).run(metrics);
+  }
+}

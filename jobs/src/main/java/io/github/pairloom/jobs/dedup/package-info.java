@@ -1,0 +1,2 @@
+/** Step {@code dedup}: which images and which pairs are duplicates of others. */
+package io.github.pairloom.jobs.dedup;

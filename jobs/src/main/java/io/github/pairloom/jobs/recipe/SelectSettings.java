@@ -1,0 +1,75 @@
+package io.github.pairloom.jobs.recipe;
+
+import static io.github.pairloom.schemas.Check.check;
+
+import io.github.pairloom.udfs.Setting;
+import java.util.HashSet;
+import java.util.List;
+
+/**
+ * Which usable pairs trainers get.
+ *
+ * @param filters what a pair must meet, in order; the first that it does not meet is its reason
+ * @param quotas how many pairs of a kind are taken at most, in order
+ * @param budget most pairs in all; 0 for no bound
+ */
+public record SelectSettings(
+    @Setting(
+            value =
+                "What a pair must meet, in order, such as {name: short, where: \"length(chosen) <"
+                    + " 2000\"}; the first that it does not meet is its drop_reason",
+            defaults = "[]")
+        List<Filter> filters,
+    @Setting(
+            value =
+                "How many pairs of a kind are taken at most, in order, such as {by: strategy, most:"
+                    + " 10000}; drawn by seed and pair_id",
+            defaults = "[]")
+        List<Quota> quotas,
+    @Setting(value = "Most pairs in all, drawn by seed and pair_id; 0: no bound", defaults = "0")
+        long budget) {
+  public SelectSettings {
+    filters = List.copyOf(filters);
+    quotas = List.copyOf(quotas);
+    check(
+        new HashSet<>(filters.stream().map(Filter::name).toList()).size() == filters.size(),
+        "Invalid filters: two have the same name");
+    check(budget >= 0, "Invalid budget: %s (must be at least 0)", budget);
+  }
+
+  /**
+   * A condition.
+   *
+   * @param name part of the drop_reason, in kebab-case
+   * @param where an SQL expression over columns of pairs and {@code source}
+   */
+  public record Filter(
+      @Setting("Part of the drop_reason filter-NAME, in kebab-case") String name,
+      @Setting("What pairs must meet: SQL over the columns of pairs, and source") String where) {
+    public Filter {
+      check(
+          name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),
+          "Invalid name: '%s' (must be kebab-case)",
+          name);
+      check(where != null && !where.isBlank(), "Invalid where: blank (must be SQL)");
+    }
+  }
+
+  /**
+   * A bound on each kind of pairs.
+   *
+   * @param by an SQL expression; pairs of the same value are of one kind
+   * @param most pairs of each kind, those of earlier runs included
+   */
+  public record Quota(
+      @Setting(
+              "What makes a kind: SQL over the columns of pairs, and source, such as strategy or"
+                  + " \"length(chosen) div 100\"")
+          String by,
+      @Setting("Most pairs of each kind, those of earlier runs included; at least 0") long most) {
+    public Quota {
+      check(by != null && !by.isBlank(), "Invalid by: blank (must be SQL)");
+      check(most >= 0, "Invalid most: %s (must be at least 0)", most);
+    }
+  }
+}

@@ -1,0 +1,169 @@
+package io.github.pairloom.jobs.dedup;
+
+import static io.github.pairloom.jobs.select.Pairs.id;
+import static io.github.pairloom.jobs.select.Pairs.pair;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.DedupSettings;
+import io.github.pairloom.jobs.recipe.ErrorBudget;
+import io.github.pairloom.jobs.recipe.EvaluationSet;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.SelectSettings;
+import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.jobs.select.SelectStep;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Image;
+import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.dedup.ImageDedup;
+import io.github.pairloom.udfs.dedup.TextDedup;
+import io.github.pairloom.udfs.image.ImageDecoder;
+import io.github.pairloom.udfs.image.ImageLimits;
+import io.github.pairloom.udfs.image.PerceptualHash;
+import io.github.pairloom.udfs.image.RgbImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import javax.imageio.ImageIO;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestContamination {
+  private static final Path SCENES =
+      Path.of(System.getProperty("pairloom.root"), "models", "demo-data", "images");
+
+  private static SparkSession spark;
+
+  @TempDir Path folder;
+
+  @BeforeAll
+  static void startSpark() {
+    spark = Pairs.startSpark();
+  }
+
+  @AfterAll
+  static void stopSpark() {
+    spark.stop();
+  }
+
+  @Test
+  void pairsOfAnEvaluationSetsImagesAndPromptsAreDropped() throws IOException {
+    Warehouse warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    List<Path> files;
+    try (var list = Files.list(SCENES)) {
+      files = list.sorted().limit(4).toList();
+    }
+    List<Image> images = new ArrayList<>();
+    for (Path file : files) {
+      byte[] bytes = Files.readAllBytes(file);
+      RgbImage pixels = new ImageDecoder(ImageLimits.DEFAULTS).decode(bytes).image();
+      images.add(
+          new Image(
+              ContentId.of(bytes),
+              file.toString(),
+              0,
+              bytes.length,
+              "png",
+              pixels.width(),
+              pixels.height(),
+              "scenes",
+              pixels.sha256(),
+              PerceptualHash.toHex(PerceptualHash.of(pixels))));
+    }
+    warehouse.append(Table.IMAGES, Image.CODEC, images);
+    // The set holds the first scene in another format, and the file of the second by its hash.
+    Path evaluation = Files.createDirectories(folder.resolve("evaluation/val"));
+    ImageIO.write(ImageIO.read(files.get(0).toFile()), "bmp", evaluation.resolve("a.bmp").toFile());
+    Files.writeString(evaluation.resolve("broken.jpg"), "no image");
+    Path hashes =
+        Files.writeString(
+            folder.resolve("hashes.txt"),
+            images.get(1).imageId().toUpperCase(java.util.Locale.ROOT) + "\n");
+    Path prompts =
+        Files.writeString(
+            folder.resolve("prompts.txt"),
+            "Is there a RED cube, left of the ball?\nWhere is it?\n");
+    Pairs.add(
+        warehouse,
+        of("a", images.get(0), "Where is it?"),
+        of("b", images.get(1), "Where is it?"),
+        of("c", images.get(2), "is there a red cube left of the ball"),
+        of("d", images.get(3), "Where is it?"));
+    EvaluationSet set =
+        new EvaluationSet(
+            "held-out", evaluation.getParent().toString(), hashes.toString(), prompts.toString());
+    StepContext context = context(warehouse, List.of(set));
+
+    Map<String, Double> figures = new DedupStep().run(context).metrics();
+
+    assertEquals(2, figures.get("contaminated-images"));
+    assertEquals(1, figures.get("contaminated-pairs"));
+    assertEquals(1, figures.get("evaluation-images-unreadable"));
+    new SelectStep().run(context);
+    Map<String, String> verdicts = new TreeMap<>();
+    for (Row row : warehouse.read(Table.SELECTIONS).collectAsList()) {
+      verdicts.put(row.getString(0), row.isNullAt(1) ? "-" : row.getString(1));
+    }
+    assertEquals(
+        Map.of(
+            id("a"), "contaminated-image",
+            id("b"), "contaminated-image",
+            id("c"), "contaminated-prompt",
+            id("d"), "-"),
+        verdicts);
+
+    long version = warehouse.version(Table.CONTAMINATIONS);
+    new DedupStep().run(context);
+    assertEquals(version, warehouse.version(Table.CONTAMINATIONS), "nothing new, nothing written");
+  }
+
+  @Test
+  void aSetThatIsNotThereIsNamedByItsKey() {
+    Warehouse warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    EvaluationSet set = new EvaluationSet("gone", "", "", folder.resolve("gone.txt").toString());
+    JobException e =
+        assertThrows(
+            JobException.class,
+            () -> new Contamination(context(warehouse, List.of())).write(List.of(set), 24));
+    assertTrue(e.getMessage().contains("gone.txt of dedup.evaluations.prompts"), e.getMessage());
+  }
+
+  private static CandidatePair of(String name, Image image, String prompt) {
+    return pair(name, image.imageId(), prompt, "A beach.", "A boat.", "s", 1);
+  }
+
+  private static StepContext context(Warehouse warehouse, List<EvaluationSet> sets) {
+    DedupSettings dedup =
+        new DedupSettings(
+            new ImageDedup(24, ImageDedup.Keep.LARGEST),
+            new TextDedup(
+                List.of("chosen"), List.of("image_id"), TextDedup.Unit.WORD, 3, true, 1, 0.9),
+            sets);
+    Recipe recipe =
+        new Recipe(
+            "test",
+            7,
+            null,
+            null,
+            null,
+            null,
+            dedup,
+            new SelectSettings(List.of(), List.of(), 0),
+            null,
+            new ErrorBudget(0, 0));
+    return new StepContext(spark, warehouse, recipe);
+  }
+}

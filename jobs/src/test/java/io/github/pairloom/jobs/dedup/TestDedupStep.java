@@ -1,0 +1,299 @@
+package io.github.pairloom.jobs.dedup;
+
+import static io.github.pairloom.jobs.select.Pairs.id;
+import static io.github.pairloom.jobs.select.Pairs.pair;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.DedupSettings;
+import io.github.pairloom.jobs.recipe.ErrorBudget;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.dedup.ImageDedup;
+import io.github.pairloom.udfs.dedup.Jaccard;
+import io.github.pairloom.udfs.dedup.Shingles;
+import io.github.pairloom.udfs.dedup.TextDedup;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TestDedupStep {
+  private static final long SEED = Long.getLong("tests.seed", 2407);
+  private static final String RERUN = "rerun with -Dtests.seed=" + SEED;
+  private static final double THRESHOLD = 0.7;
+
+  private static SparkSession spark;
+
+  @TempDir Path folder;
+  private Warehouse warehouse;
+
+  @BeforeAll
+  static void startSpark() {
+    spark = Pairs.startSpark();
+  }
+
+  @AfterAll
+  static void stopSpark() {
+    spark.stop();
+  }
+
+  @BeforeEach
+  void openWarehouse() {
+    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+  }
+
+  @Test
+  void allThatAreAlikeAreFoundAndTenBatchesFindThemAsOneRunDoes() {
+    List<CandidatePair> pairs = planted(300);
+    append(pairs);
+    StepResult result = dedup(settings(THRESHOLD));
+    Map<String, String> full = labels();
+
+    assertEquals(pairs.size(), result.read());
+    assertEquals(
+        result.dropped().get("duplicate-pair"),
+        full.values().stream().filter(label -> !label.startsWith("kept")).count());
+    // At this size MinHash misses next to nothing; what it finds must all be true.
+    assertEquals(clusters(pairs), clustersOf(full), RERUN);
+
+    long version = warehouse.version(Table.DUPLICATES);
+    StepResult again = dedup(settings(THRESHOLD));
+    assertEquals(new StepResult(0, 0, Map.of(), Map.of(), pairs.size(), Map.of()), again);
+    assertEquals(version, warehouse.version(Table.DUPLICATES));
+
+    warehouse = new Warehouse(spark, folder.resolve("daily").toString());
+    int batches = 3;
+    for (int batch = 0; batch < batches; batch++) {
+      append(pairs.subList(batch * pairs.size() / batches, (batch + 1) * pairs.size() / batches));
+      StepResult day = dedup(settings(THRESHOLD));
+      assertEquals(pairs.size() / batches, day.read());
+    }
+    assertEquals(full, labels(), RERUN);
+  }
+
+  @Test
+  void otherImagesAndContextsAreNotComparedUnlessTheRecipeSaysSo() {
+    Pairs.add(
+        warehouse,
+        pair("a", "A boat.", "s", 1),
+        pair("b", id("other"), "Where?", "A beach.", "A boat.", "s", 1),
+        Pairs.withContext(pair("c", "A boat.", "s", 1), "Who?"),
+        pair("d", "a boat", "s", 2),
+        Pairs.dropped("e", "identical"));
+    StepResult near = dedup(settings(1));
+    assertEquals(new TreeMap<>(Map.of("duplicate-pair", 1L)), near.dropped());
+    assertEquals(4, near.read());
+    assertEquals(Map.of(id("a"), "kept", id("d"), id("a")), kept());
+
+    StepResult all =
+        dedup(
+            new TextDedup(
+                List.of("chosen", "rejected"), List.of(), TextDedup.Unit.WORD, 3, true, 1, 0.9));
+    assertEquals(4, all.read(), "other settings compare all pairs again");
+    assertEquals(3, all.dropped().get("duplicate-pair"));
+    assertEquals(4, warehouse.read(Table.SIGNATURES).count());
+  }
+
+  @Test
+  void pairsOfAnImagesCopiesAreComparedAsThoseOfTheOneThatIsKept() {
+    Pairs.add(
+        warehouse,
+        pair("a", id("image"), "Where?", "A beach.", "A boat.", "s", 1),
+        pair("b", id("copy"), "Where?", "A beach.", "A boat.", "s", 1));
+    assertEquals(Map.of(), dedup(settings(1)).dropped());
+    spark.sql(
+        "INSERT INTO delta.`%s` VALUES ('image', '%s', '%s', '%s', 1.0)"
+            .formatted(warehouse.path(Table.DUPLICATES), id("copy"), id("copy"), id("image")));
+    StepResult result = dedup(settings(1));
+    assertEquals(1, result.read(), "only the copy's pair is another one now");
+    assertEquals(1, kept().values().stream().filter("kept"::equals).count());
+    assertEquals(2, kept().size());
+    assertEquals(2, warehouse.read(Table.SIGNATURES).count());
+  }
+
+  @Test
+  void pairsOfImagesAreTheSameOnlyIfTheImagesAre() {
+    Pairs.add(
+        warehouse,
+        Pairs.ofImage("a", "noise", id("noisy")),
+        Pairs.ofImage("b", "crop", id("cropped")),
+        Pairs.ofImage("c", "noise", id("noisy")),
+        pair("d", "A beach.", "s", 1));
+    assertEquals(Map.of("duplicate-pair", 1L), dedup(settings(1)).dropped());
+    assertEquals(Set.of(id("a"), id("c")), kept().keySet());
+  }
+
+  @Test
+  void aPairThatAScoringModelRefusesIsNotKeptInPlaceOfAGoodOne() {
+    CandidatePair refused = pair("a", "A boat.", "s", 1);
+    Pairs.add(warehouse, refused, pair("b", "A boat.", "s", 2));
+    Pairs.addScore(warehouse, refused, -9, -1);
+    dedup(settings(1));
+    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
+  }
+
+  @Test
+  void aRunThatDiedBeforeItsSignaturesWereWrittenIsMadeGood() {
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 2), pair("b", "A boat.", "s", 1));
+    dedup(settings(1));
+    Map<String, String> before = labels();
+    spark.sql("DELETE FROM delta.`" + warehouse.path(Table.SIGNATURES) + "`");
+    assertEquals(2, dedup(settings(1)).read());
+    assertEquals(before, labels());
+    assertEquals(2, warehouse.read(Table.SIGNATURES).count());
+  }
+
+  @Test
+  void whatTrainersMayHaveSeenIsKept() {
+    CandidatePair seen = pair("b", "A boat.", "s", 3);
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), seen);
+    Pairs.addKept(spark, warehouse, List.of(seen));
+    dedup(settings(1));
+    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
+  }
+
+  @Test
+  void aColumnThatIsNotThereIsNamedWithThoseThatAre() {
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1));
+    JobException e =
+        assertThrows(
+            JobException.class,
+            () ->
+                dedup(
+                    new TextDedup(
+                        List.of("answer"), List.of(), TextDedup.Unit.WORD, 3, true, 1, 0.9)));
+    assertTrue(e.getMessage().contains("dedup.text.columns: table pairs has no column 'answer'"));
+    assertTrue(e.getMessage().contains("chosen, rejected"), e.getMessage());
+  }
+
+  /** Texts of 40 words, a third of them made of others by exchanging a few words. */
+  private static List<CandidatePair> planted(int count) {
+    Random random = new Random(SEED);
+    List<CandidatePair> pairs = new ArrayList<>();
+    List<String[]> texts = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      String[] words;
+      if (i > 0 && random.nextInt(3) == 0) {
+        words = texts.get(random.nextInt(i)).clone();
+        for (int change = random.nextInt(4); change > 0; change--) {
+          words[random.nextInt(words.length)] = "w" + random.nextInt(1000);
+        }
+      } else {
+        words = random.ints(40, 0, 1000).mapToObj(w -> "w" + w).toArray(String[]::new);
+      }
+      texts.add(words);
+      pairs.add(pair("p" + i, String.join(" ", words), "s" + i % 2, 1 + i % 3));
+    }
+    return pairs;
+  }
+
+  /** Returns each pair that has duplicates with the smallest id it is connected with. */
+  private static Map<String, String> clusters(List<CandidatePair> pairs) {
+    List<long[]> sets =
+        pairs.stream()
+            .map(
+                p -> {
+                  Shingles shingles = new Shingles(TextDedup.Unit.WORD, 3);
+                  shingles.read(p.prompt(), p.chosen(), p.rejected());
+                  return shingles.distinct();
+                })
+            .toList();
+    String[] labels = pairs.stream().map(CandidatePair::pairId).toArray(String[]::new);
+    boolean[] clustered = new boolean[labels.length];
+    for (int i = 0; i < labels.length; i++) {
+      for (int j = 0; j < i; j++) {
+        if (Jaccard.ofLeastAlikeColumn(sets.get(i), sets.get(j)) >= THRESHOLD) {
+          clustered[i] = true;
+          clustered[j] = true;
+          String a = labels[i];
+          String b = labels[j];
+          String least = a.compareTo(b) < 0 ? a : b;
+          Arrays.setAll(
+              labels, k -> labels[k].equals(a) || labels[k].equals(b) ? least : labels[k]);
+        }
+      }
+    }
+    Map<String, String> clusters = new TreeMap<>();
+    for (int i = 0; i < labels.length; i++) {
+      if (clustered[i]) {
+        clusters.put(pairs.get(i).pairId(), labels[i]);
+      }
+    }
+    assertFalse(clusters.isEmpty());
+    return clusters;
+  }
+
+  private static Map<String, String> clustersOf(Map<String, String> labels) {
+    Map<String, String> clusters = new TreeMap<>();
+    labels.forEach((id, label) -> clusters.put(id, label.replaceAll(".* in ", "")));
+    return clusters;
+  }
+
+  private void append(List<CandidatePair> pairs) {
+    warehouse.append(Table.PAIRS, CandidatePair.CODEC, pairs);
+  }
+
+  private static TextDedup settings(double threshold) {
+    return new TextDedup(
+        List.of("prompt", "chosen", "rejected"),
+        List.of("image_id", "context"),
+        TextDedup.Unit.WORD,
+        3,
+        true,
+        threshold,
+        0.999);
+  }
+
+  private StepResult dedup(TextDedup settings) {
+    Recipe recipe =
+        new Recipe(
+            "test-dedup",
+            7,
+            null,
+            null,
+            null,
+            null,
+            Pairs.SCORE,
+            new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), settings, List.of()),
+            null,
+            null,
+            new ErrorBudget(0, 0));
+    return new DedupStep().run(new StepContext(spark, warehouse, recipe));
+  }
+
+  private Map<String, String> labels() {
+    Map<String, String> labels = new TreeMap<>();
+    for (Row row : warehouse.read(Table.DUPLICATES).where("kind = 'pair'").collectAsList()) {
+      labels.put(
+          row.getString(1),
+          (row.isNullAt(3) ? "kept" : row.getString(3)) + " in " + row.getString(2));
+    }
+    return labels;
+  }
+
+  private Map<String, String> kept() {
+    Map<String, String> kept = new TreeMap<>();
+    labels().forEach((id, label) -> kept.put(id, label.replaceAll(" in .*", "")));
+    return kept;
+  }
+}

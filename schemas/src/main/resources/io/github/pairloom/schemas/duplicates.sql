@@ -1,0 +1,15 @@
+-- One row per image or pair that has duplicates: who they are, and which of them is kept.
+CREATE TABLE IF NOT EXISTS {table} (
+  kind STRING NOT NULL COMMENT 'What id names: image or pair',
+  id STRING NOT NULL COMMENT 'Key into images or pairs; one row each',
+  cluster_id STRING NOT NULL COMMENT 'Smallest id of those that are connected as duplicates of each other',
+  duplicate_of STRING COMMENT 'id that is kept in place of this one; NULL: this one is kept',
+  similarity DOUBLE NOT NULL COMMENT 'Largest similarity to another one of the cluster, 0 to 1: of pairs the Jaccard similarity of n-grams, of images the share of equal bits of the perceptual hash; 1 where contents are equal'
+) USING delta
+COMMENT 'Labels of the dedup step as of its last run; nothing is deleted'
+TBLPROPERTIES (
+  'delta.constraints.kind_is_known' = 'kind IN ("image", "pair")',
+  'delta.constraints.ids_are_sha256' = 'id RLIKE "^[0-9a-f]{64}$" AND cluster_id RLIKE "^[0-9a-f]{64}$" AND (duplicate_of IS NULL OR duplicate_of RLIKE "^[0-9a-f]{64}$")',
+  'delta.constraints.is_no_duplicate_of_itself' = 'duplicate_of IS NULL OR duplicate_of <> id',
+  'delta.constraints.similarity_is_a_share' = 'similarity >= 0 AND similarity <= 1'
+)
