@@ -75,7 +75,10 @@ public final class Bench implements Callable<Integer> {
         new CostBenchmark(),
         new SparkBenchmark(),
         new SoakBenchmark(),
-        new DedupBenchmark(),
+        new DedupBenchmark(DedupBenchmark.Part.ALL),
+        new DedupBenchmark(DedupBenchmark.Part.SPEED),
+        new DedupBenchmark(DedupBenchmark.Part.MLLIB),
+        new DedupBenchmark(DedupBenchmark.Part.DAILY),
         new ImageDedupBenchmark(photos));
   }
 

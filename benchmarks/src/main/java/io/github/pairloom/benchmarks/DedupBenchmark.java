@@ -8,6 +8,8 @@ import static org.apache.spark.sql.functions.regexp_replace;
 import static org.apache.spark.sql.functions.transform;
 import static org.apache.spark.sql.functions.trim;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
@@ -19,8 +21,6 @@ import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.dedup.Banding;
 import io.github.pairloom.udfs.dedup.ImageDedup;
 import io.github.pairloom.udfs.dedup.TextDedup;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -74,14 +74,36 @@ final class DedupBenchmark implements Benchmark {
   private static final double MEBI = 1 << 20;
   private static final double MEGA = 1e6;
 
+  /** What is measured: all, or one part of it, which takes some minutes. */
+  enum Part {
+    ALL("dedup", "text duplicates among 100,000 and 1,000,000 pairs, all of the parts below"),
+    SPEED("dedup-speed", "seconds, memory, what is found, and one Python process"),
+    MLLIB("dedup-mllib", "without the hot bucket, and MLlib's MinHashLSH"),
+    DAILY("dedup-daily", "a day's pairs against a full run");
+
+    private final String name;
+    private final String summary;
+
+    Part(String name, String summary) {
+      this.name = name;
+      this.summary = summary;
+    }
+  }
+
+  private final Part part;
+
+  DedupBenchmark(Part part) {
+    this.part = part;
+  }
+
   @Override
   public String name() {
-    return "dedup";
+    return part.name;
   }
 
   @Override
   public String summary() {
-    return "text duplicates among 100,000 and 1,000,000 pairs, and against MLlib";
+    return part.summary;
   }
 
   @Override
@@ -90,7 +112,7 @@ final class DedupBenchmark implements Benchmark {
       Path folder = Files.createTempDirectory("pairloom-bench-dedup");
       try (SparkSession spark = session()) {
         spark.sparkContext().setLogLevel("ERROR");
-        new Session(spark, folder, figures).run();
+        new Session(spark, folder, figures, part).run();
       } finally {
         delete(folder);
       }
@@ -125,8 +147,12 @@ final class DedupBenchmark implements Benchmark {
     private final Path folder;
     private final Figures figures;
     private final Shuffled shuffled = new Shuffled();
+    private final Part part;
+    private Measured million;
+    private Set<String> droppedOfMillion;
 
-    Session(SparkSession spark, Path folder, Figures figures) {
+    Session(SparkSession spark, Path folder, Figures figures, Part part) {
+      this.part = part;
       this.spark = spark;
       this.folder = folder;
       this.figures = figures;
@@ -153,17 +179,55 @@ final class DedupBenchmark implements Benchmark {
                         b.recallAt(0.9));
                   })
               .toList());
-      Warehouse small = make("small", 0, SMALL, true);
-      Warehouse large = make("large", 0, LARGE, true);
-      Measured cold = dedup(small, SMALL, THRESHOLD);
-      Measured warm = dedup(small, SMALL, THRESHOLD);
-      Measured million = dedup(large, LARGE, THRESHOLD);
-      Set<String> keptOfMillion = dropped(large);
-      Warehouse plain = make("plain", 0, LARGE, false);
-      Measured withoutHot = dedup(plain, plain.read(Table.PAIRS).count(), THRESHOLD);
+      List<List<Object>> lines = new ArrayList<>();
+      Truth truth = new Truth();
+      if (part == Part.ALL || part == Part.SPEED) {
+        Warehouse small = make("small", 0, SMALL, true);
+        lines.add(dedup(small, SMALL, THRESHOLD).line("100 k, first run of the JVM"));
+        Measured warm = dedup(small, SMALL, THRESHOLD);
+        lines.add(warm.line("100 k, warm"));
+        Warehouse large = make("large", 0, LARGE, true);
+        million = dedup(large, LARGE, THRESHOLD);
+        lines.add(million.line("1 M"));
+        speed(lines);
+        figures.add(
+            "How time grows",
+            List.of("1 M over 100 k"),
+            List.of(List.of(million.seconds() / warm.seconds())));
+        droppedOfMillion = dropped(large);
+        quality(small, truth);
+        python(small, banding, warm);
+      }
+      if (part == Part.ALL || part == Part.MLLIB) {
+        Warehouse plain = make("plain", 0, LARGE, false);
+        long rows = plain.read(Table.PAIRS).count();
+        if (part == Part.MLLIB) {
+          dedup(make("warm-up", 0, SMALL, false), SMALL, THRESHOLD);
+        }
+        Measured withoutHot = dedup(plain, rows, THRESHOLD);
+        speed(List.of(withoutHot.line("1 M without the hot bucket")));
+        if (million != null) {
+          figures.add(
+              "What a row of the hot bucket (a tenth, all identical) costs, microseconds",
+              List.of("hot row", "other row"),
+              List.of(
+                  List.of(
+                      (million.seconds() - withoutHot.seconds())
+                          / (million.rows() - withoutHot.rows())
+                          * MEGA,
+                      withoutHot.seconds() / withoutHot.rows() * MEGA)));
+        }
+        mllib(truth, withoutHot);
+      }
+      if (part == Part.ALL || part == Part.DAILY) {
+        incremental();
+      }
+    }
+
+    private void speed(List<List<Object>> lines) {
       figures.add(
-          "Step dedup on local[%s], threshold %s, %s bands of %s rows, all images together"
-              .formatted(CORES, THRESHOLD, banding.bands(), banding.rows()),
+          "Step dedup on local[%s], threshold %s, all images together, heap of %.0f MiB"
+              .formatted(CORES, THRESHOLD, Runtime.getRuntime().maxMemory() / MEBI),
           List.of(
               "pairs",
               "rows",
@@ -173,27 +237,7 @@ final class DedupBenchmark implements Benchmark {
               "rows/s",
               "peak heap MiB",
               "shuffled bytes per row"),
-          List.of(
-              cold.line("100 k, first run of the JVM"),
-              warm.line("100 k, warm"),
-              million.line("1 M"),
-              withoutHot.line("1 M without the hot bucket")));
-      figures.note("  heap limit: %.0f MiB".formatted(Runtime.getRuntime().maxMemory() / MEBI));
-      figures.add(
-          "How time grows, and what a row of the hot bucket (a tenth, all identical) costs",
-          List.of("1 M over 100 k", "hot row, microseconds", "other row, microseconds"),
-          List.of(
-              List.of(
-                  million.seconds() / warm.seconds(),
-                  (million.seconds() - withoutHot.seconds())
-                      / (million.rows() - withoutHot.rows())
-                      * MEGA,
-                  withoutHot.seconds() / withoutHot.rows() * MEGA)));
-      Truth truth = new Truth();
-      quality(small, truth);
-      python(small, banding, warm);
-      incremental(million, keptOfMillion);
-      mllib(truth);
+          lines);
     }
 
     private Warehouse make(String name, long from, long to, boolean withHot) {
@@ -315,21 +359,30 @@ final class DedupBenchmark implements Benchmark {
     }
 
     /** Nine tenths first, then the last tenth; and ten days of a smaller set. */
-    private void incremental(Measured full, Set<String> droppedByFull) {
+    private void incremental() {
+      if (million == null) {
+        dedup(make("small", 0, SMALL, true), SMALL, THRESHOLD);
+        Warehouse large = make("large", 0, LARGE, true);
+        million = dedup(large, LARGE, THRESHOLD);
+        droppedOfMillion = dropped(large);
+      }
       Warehouse days = make("days", 0, LARGE / 10 * 9, true);
       step(days, LARGE / 10 * 9, THRESHOLD);
       days.append(Table.PAIRS, PlantedPairs.rows(spark, LARGE / 10 * 9, LARGE, true));
       Measured last = step(days, LARGE / 10, THRESHOLD);
-      boolean equal = dropped(days).equals(droppedByFull);
+      boolean equal = dropped(days).equals(droppedOfMillion);
       figures.add(
           "The last 100 k of 1 M as a day of its own, against one full run",
           List.of("full seconds", "last day seconds", "share", "same pairs kept"),
-          List.of(List.of(full.seconds(), last.seconds(), last.seconds() / full.seconds(), equal)));
+          List.of(
+              List.of(
+                  million.seconds(), last.seconds(), last.seconds() / million.seconds(), equal)));
       Warehouse ten = new Warehouse(spark, folder.resolve("ten").toString());
       List<Object> seconds = new ArrayList<>();
       for (int day = 0; day < 10; day++) {
         ten.append(
-            Table.PAIRS, PlantedPairs.rows(spark, SMALL / 10 * day, SMALL / 10 * (day + 1), true));
+            Table.PAIRS,
+            PlantedPairs.rows(spark, SMALL / 10L * day, SMALL / 10L * (day + 1), true));
         seconds.add(step(ten, SMALL / 10, THRESHOLD).seconds());
       }
       Warehouse one = new Warehouse(spark, folder.resolve("small").toString());
@@ -344,15 +397,12 @@ final class DedupBenchmark implements Benchmark {
           "Ten days of 10 k, seconds, against one run over 100 k", columns, List.of(seconds));
     }
 
-    private void mllib(Truth truth) {
+    private void mllib(Truth truth, Measured oursOfMillion) {
       Dataset<Row> all = PlantedPairs.rows(spark, 0, SMALL, false);
       Warehouse plain = make("plain-small", 0, SMALL, false);
       long rows = plain.read(Table.PAIRS).count();
-      dedup(plain, rows, THRESHOLD);
       Measured ours = dedup(plain, rows, THRESHOLD);
-      Warehouse million = new Warehouse(spark, folder.resolve("plain").toString());
-      long millionRows = million.read(Table.PAIRS).count();
-      Measured oursOfMillion = dedup(million, millionRows, THRESHOLD);
+      long millionRows = oursOfMillion.rows();
       List<List<Object>> lines = new ArrayList<>();
       for (int tables : MLLIB_TABLES) {
         Dataset<Row> vectors = vectors(plain.read(Table.PAIRS)).persist();

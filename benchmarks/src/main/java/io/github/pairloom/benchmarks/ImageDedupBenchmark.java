@@ -69,7 +69,15 @@ final class ImageDedupBenchmark implements Benchmark {
   }
 
   /** An image file. */
-  private record File(String set, byte[] bytes) {}
+  private static final class File {
+    private final String set;
+    private final byte[] bytes;
+
+    File(String set, byte[] bytes) {
+      this.set = set;
+      this.bytes = bytes;
+    }
+  }
 
   @Override
   public void run(int limit, Figures figures) {
@@ -120,7 +128,7 @@ final class ImageDedupBenchmark implements Benchmark {
       List<String> copies = new ArrayList<>();
       List<String> firsts = new ArrayList<>();
       for (int i = 0; i < originals.size(); i++) {
-        byte[] bytes = originals.get(i).bytes();
+        byte[] bytes = originals.get(i).bytes;
         byte[] copy =
             kind.getValue() == null
                 ? bytes
@@ -130,7 +138,7 @@ final class ImageDedupBenchmark implements Benchmark {
           if (of.putIfAbsent(image.imageId(), i) == null) {
             images.add(image);
           }
-          sets.put(image.imageId(), originals.get(i).set());
+          sets.put(image.imageId(), originals.get(i).set);
         }
         firsts.add(ContentId.of(bytes));
         copies.add(ContentId.of(copy));
@@ -144,7 +152,7 @@ final class ImageDedupBenchmark implements Benchmark {
           long byBytes = 0;
           long found = 0;
           for (int i = 0; i < originals.size(); i++) {
-            if (originals.get(i).set().equals(set)) {
+            if (originals.get(i).set.equals(set)) {
               all++;
               boolean same = firsts.get(i).equals(copies.get(i));
               byBytes += same ? 1 : 0;
@@ -205,8 +213,7 @@ final class ImageDedupBenchmark implements Benchmark {
             null,
             new DedupSettings(
                 new ImageDedup(radius, ImageDedup.Keep.LARGEST),
-                new TextDedup(
-                    List.of("chosen"), List.of(), TextDedup.Unit.WORD, 3, false, 1, 0.95),
+                new TextDedup(List.of("chosen"), List.of(), TextDedup.Unit.WORD, 3, false, 1, 0.95),
                 List.of()),
             null,
             null,

@@ -98,7 +98,10 @@ final class ImageVariants {
   /** The stored picture lies on its left side; the tag says to turn it to the right. */
   private static byte[] exifTurned(BufferedImage image) {
     BufferedImage turned =
-        new BufferedImage(image.getHeight(), image.getWidth(), BufferedImage.TYPE_INT_RGB);
+        new BufferedImage(
+            /* width= */ image.getHeight(),
+            /* height= */ image.getWidth(),
+            BufferedImage.TYPE_INT_RGB);
     for (int y = 0; y < image.getHeight(); y++) {
       for (int x = 0; x < image.getWidth(); x++) {
         turned.setRGB(y, image.getWidth() - 1 - x, image.getRGB(x, y));

@@ -99,10 +99,10 @@ class TestComponents {
   void executorsFindTheComponentsThatTheDriverFinds() throws IOException {
     Random random = new Random(SEED);
     List<byte[]> blocks = new ArrayList<>();
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 120; i++) {
       // A chain, as it takes stars the most rounds, and random edges.
-      long a = i < 60 ? i : 100 + random.nextInt(500);
-      long b = i < 60 ? i + 1 : 100 + random.nextInt(500);
+      long a = i < 9 ? i : 100 + random.nextInt(150);
+      long b = i < 9 ? i + 1 : 100 + random.nextInt(150);
       double similarity = random.nextInt(100) / 100.0;
       blocks.add(Blocks.bytes(new long[] {a, -a, b, -b, Double.doubleToLongBits(similarity)}, 5));
     }

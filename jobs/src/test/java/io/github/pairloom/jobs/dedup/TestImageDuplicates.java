@@ -64,8 +64,11 @@ class TestImageDuplicates {
           hash[random.nextInt(PerceptualHash.LONGS)] ^= 1L << random.nextInt(Long.SIZE);
         }
       }
+      if (i % 10 == 9) {
+        // Has the pixels of the one before it, and so its hash.
+        hash = hashes.get(i - 1);
+      }
       hashes.add(hash);
-      // Every tenth has the pixels of the one before it.
       images.add(image("i" + i, "pixels" + (i % 10 == 9 ? i - 1 : i), hash, 10 + i, "s"));
     }
     String[] labels = images.stream().map(Image::imageId).toArray(String[]::new);
