@@ -70,7 +70,7 @@ public final class Bench implements Callable<Integer> {
         new ModelBenchmark(),
         new MaskingBenchmark(),
         new MethodBenchmark(),
-          new StrategiesBenchmark(),
+        new StrategiesBenchmark(),
         new EngineBenchmark(),
         new CostBenchmark(),
         new SparkBenchmark(),

@@ -17,6 +17,7 @@ import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.dedup.Banding;
 import io.github.pairloom.udfs.dedup.ImageDedup;
@@ -630,6 +631,7 @@ final class DedupBenchmark implements Benchmark {
         null,
         null,
         null,
+        new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false),
         new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), text, List.of()),
         null,
         null,

@@ -7,6 +7,7 @@ import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.Table;
@@ -211,6 +212,7 @@ final class ImageDedupBenchmark implements Benchmark {
             null,
             null,
             null,
+            new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false),
             new DedupSettings(
                 new ImageDedup(radius, ImageDedup.Keep.LARGEST),
                 new TextDedup(List.of("chosen"), List.of(), TextDedup.Unit.WORD, 3, false, 1, 0.95),

@@ -181,6 +181,12 @@ final class PlantedPairs {
         1,
         0.5,
         List.of(),
+        id(i),
+        0,
+        CandidatePair.TEXT,
+        CandidatePair.REFERENCE,
+        null,
+        List.of(),
         null,
         null,
         provenance);

@@ -300,7 +300,8 @@ final class PairDedup {
    * iteration, first strategy, lowest id.
    */
   private Dataset<Row> labels(Dataset<Row> usable, Clusters clusters) {
-    Dataset<Row> selected = warehouse.latest(Table.PREFERENCE_PAIRS).select(col("pair_id").as("id"));
+    Dataset<Row> selected =
+        warehouse.latest(Table.PREFERENCE_PAIRS).select(col("pair_id").as("id"));
     Dataset<Row> rows = usable.select(col("pair_id").as("id"), col("iteration"), col("strategy"));
     return ClusterLabels.of(
         clusters,

@@ -27,10 +27,10 @@ import org.apache.spark.sql.Row;
  * <p>A pair with a drop_reason of its own is dropped for that reason, one whose rejected side a
  * scoring model prefers as {@value PairScore#REJECTED_PREFERRED} (unless the recipe keeps these),
  * one of an evaluation set's image or prompt for that, and one that step {@code dedup} labels as a
- * duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is kept. A verdict stands: a better duplicate that
- * comes later does not replace a kept pair, for trainers may have seen it; that is why dedup keeps
- * what is in {@code preference_pairs}. Of the others, the recipe's filters, quotas and budget take
- * their share ({@link Choice}).
+ * duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is kept. A verdict stands: a
+ * better duplicate that comes later does not replace a kept pair, for trainers may have seen it;
+ * that is why dedup keeps what is in {@code preference_pairs}. Of the others, the recipe's filters,
+ * quotas and budget take their share ({@link Choice}).
  *
  * <p>Rows are added to {@code preference_pairs} first. A run that dies before their verdicts are
  * written is made good by the next one: it meets its kept pairs there as the winners they are.
@@ -130,7 +130,8 @@ public final class SelectStep implements Step {
         marked(pairs, "pair_id", ScoreStep.refused(context), PairScore.REJECTED_PREFERRED);
     Dataset<Row> apart = marked(refused, "image_id", images, DedupStep.CONTAMINATED_IMAGE);
     return marked(apart, "pair_id", prompts, DedupStep.CONTAMINATED_PROMPT)
-        .join(duplicates, col("pair_id").equalTo(col("id")).and(col("drop_reason").isNull()), "left")
+        .join(
+            duplicates, col("pair_id").equalTo(col("id")).and(col("drop_reason").isNull()), "left")
         .withColumn(
             "drop_reason",
             coalesce(
@@ -144,7 +145,8 @@ public final class SelectStep implements Step {
       Dataset<Row> pairs, String key, Dataset<Row> ids, String reason) {
     return pairs
         .join(ids.select(col("id").as("mark")).distinct(), col(key).equalTo(col("mark")), "left")
-        .withColumn("drop_reason", coalesce(col("drop_reason"), when(col("mark").isNotNull(), reason)))
+        .withColumn(
+            "drop_reason", coalesce(col("drop_reason"), when(col("mark").isNotNull(), reason)))
         .drop("mark");
   }
 

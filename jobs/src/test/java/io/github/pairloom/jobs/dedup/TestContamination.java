@@ -160,6 +160,7 @@ class TestContamination {
             null,
             null,
             null,
+            Pairs.SCORE,
             dedup,
             new SelectSettings(List.of(), List.of(), 0),
             null,

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.pairloom.udfs.Settings;
-import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.dedup.ImageDedup;
 import io.github.pairloom.udfs.dedup.TextDedup;
+import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;

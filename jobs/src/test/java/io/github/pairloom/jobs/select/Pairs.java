@@ -71,7 +71,17 @@ public final class Pairs {
       SparkSession spark, Warehouse warehouse, SelectSettings select, ExportSettings export) {
     Recipe recipe =
         new Recipe(
-            "test-pairs", 7, null, null, null, null, SCORE, null, select, export, new ErrorBudget(0, 0));
+            "test-pairs",
+            7,
+            null,
+            null,
+            null,
+            null,
+            SCORE,
+            null,
+            select,
+            export,
+            new ErrorBudget(0, 0));
     return new StepContext(spark, warehouse, recipe);
   }
 
