@@ -3,10 +3,16 @@ package io.github.pairloom.jobs;
 import io.delta.tables.DeltaTable;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -15,6 +21,8 @@ import org.apache.spark.sql.functions;
 
 /** A folder of Delta tables, one per {@link Table}, created as they are first needed. */
 public final class Warehouse {
+  private static final Pattern COMMIT = Pattern.compile("(\\d{20})\\.json");
+
   private final SparkSession spark;
   private final String root;
 
@@ -51,7 +59,19 @@ public final class Warehouse {
    */
   public long version(Table table) {
     create(table);
-    return DeltaTable.forPath(spark, path(table)).history(1).select("version").first().getLong(0);
+    // The protocol names commits by their numbers. Delta's own history takes a Spark job to say so.
+    Path log = new Path(path(table), "_delta_log");
+    try {
+      FileSystem files = log.getFileSystem(spark.sessionState().newHadoopConf());
+      return Arrays.stream(files.listStatus(log))
+          .map(file -> COMMIT.matcher(file.getPath().getName()))
+          .filter(Matcher::matches)
+          .mapToLong(commit -> Long.parseLong(commit.group(1)))
+          .max()
+          .orElseThrow(() -> new JobException("Delta log " + log + " has no commits"));
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot list Delta log " + log, e);
+    }
   }
 
   /**

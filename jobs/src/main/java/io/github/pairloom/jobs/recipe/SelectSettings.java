@@ -10,8 +10,11 @@ import java.util.List;
  * Which usable pairs trainers get.
  *
  * @param filters what a pair must meet, in order; the first that it does not meet is its reason
+ * @param cuts which share of a run's pairs goes on, in order
  * @param quotas how many pairs of a kind are taken at most, in order
  * @param budget most pairs in all; 0 for no bound
+ * @param prefer an SQL expression: where not all are taken, those of its highest values; empty: a
+ *     draw by seed and pair_id
  */
 public record SelectSettings(
     @Setting(
@@ -22,18 +25,33 @@ public record SelectSettings(
         List<Filter> filters,
     @Setting(
             value =
+                "Which share of a run's pairs goes on, in order, such as {name: sure, by: margin,"
+                    + " best: 0.5}: of those that are left, the ones of the highest values",
+            defaults = "[]")
+        List<Cut> cuts,
+    @Setting(
+            value =
                 "How many pairs of a kind are taken at most, in order, such as {by: strategy, most:"
-                    + " 10000}; drawn by seed and pair_id",
+                    + " 10000}",
             defaults = "[]")
         List<Quota> quotas,
-    @Setting(value = "Most pairs in all, drawn by seed and pair_id; 0: no bound", defaults = "0")
-        long budget) {
+    @Setting(value = "Most pairs in all; 0: no bound", defaults = "0") long budget,
+    @Setting(
+            value =
+                "SQL: where quotas or the budget do not let all in, those of the highest values;"
+                    + " empty, and among equals: drawn by seed and pair_id",
+            defaults = "")
+        String prefer) {
   public SelectSettings {
     filters = List.copyOf(filters);
+    cuts = List.copyOf(cuts);
     quotas = List.copyOf(quotas);
     check(
         new HashSet<>(filters.stream().map(Filter::name).toList()).size() == filters.size(),
         "Invalid filters: two have the same name");
+    check(
+        new HashSet<>(cuts.stream().map(Cut::name).toList()).size() == cuts.size(),
+        "Invalid cuts: two have the same name");
     check(budget >= 0, "Invalid budget: %s (must be at least 0)", budget);
   }
 
@@ -45,14 +63,38 @@ public record SelectSettings(
    */
   public record Filter(
       @Setting("Part of the drop_reason filter-NAME, in kebab-case") String name,
-      @Setting("What pairs must meet: SQL over the columns of pairs, and source") String where) {
+      @Setting("What pairs must meet: SQL over the columns of pairs, scores' means and source")
+          String where) {
     public Filter {
-      check(
-          name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),
-          "Invalid name: '%s' (must be kebab-case)",
-          name);
+      checkName(name);
       check(where != null && !where.isBlank(), "Invalid where: blank (must be SQL)");
     }
+  }
+
+  /**
+   * A stage of a cascade: pairs are ordered by a score, and the best go on to the next.
+   *
+   * @param name part of the drop_reason, in kebab-case
+   * @param by an SQL expression for a number, the better the higher; NULL is the lowest
+   * @param best share of the run's pairs that are left, above 0 and at most 1
+   */
+  public record Cut(
+      @Setting("Part of the drop_reason cut-NAME, in kebab-case") String name,
+      @Setting("SQL for a number, the better the higher, such as margin") String by,
+      @Setting("Share that goes on of the run's pairs that are left, above 0 and at most 1")
+          double best) {
+    public Cut {
+      checkName(name);
+      check(by != null && !by.isBlank(), "Invalid by: blank (must be SQL)");
+      check(best > 0 && best <= 1, "Invalid best: %s (must be above 0 and at most 1)", best);
+    }
+  }
+
+  private static void checkName(String name) {
+    check(
+        name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),
+        "Invalid name: '%s' (must be kebab-case)",
+        name);
   }
 
   /**

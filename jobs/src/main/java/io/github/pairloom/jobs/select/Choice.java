@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.nanvl;
 import static org.apache.spark.sql.functions.row_number;
 import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
@@ -20,9 +21,10 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.expressions.Window;
 
 /**
- * Which of the pairs that may be used are taken: filters, then quotas, then the budget. Where there
- * are more than are wanted, those with the smallest hash of seed and pair_id are taken, so that the
- * draw does not depend on partitions. Pairs of earlier runs count, and stay.
+ * Which of the pairs that may be used are taken: filters, then cuts, then quotas, then the budget.
+ * Where there are more than are wanted, the preferred ones are taken, and among equals those with
+ * the smallest hash of seed and pair_id, so that the draw does not depend on partitions. Pairs of
+ * earlier runs count against quotas and budget, and stay.
  */
 final class Choice {
   /** Reason code of a pair beyond a quota. */
@@ -41,13 +43,17 @@ final class Choice {
 
   /** Returns whether all are taken. */
   boolean takesAll() {
-    return settings.filters().isEmpty() && settings.quotas().isEmpty() && settings.budget() == 0;
+    return settings.filters().isEmpty()
+        && settings.cuts().isEmpty()
+        && settings.quotas().isEmpty()
+        && settings.budget() == 0;
   }
 
   /**
    * Returns the pairs with their {@code drop_reason}, which stays where there is one.
    *
-   * @param pairs columns of {@code pairs}, {@code source}, and the verdict so far
+   * @param pairs columns of {@code pairs}, {@code source}, the means of {@code scores}, and the
+   *     verdict so far
    * @param kept pairs of earlier runs with the same columns
    */
   Dataset<Row> judge(Dataset<Row> pairs, Dataset<Row> kept) {
@@ -66,10 +72,30 @@ final class Choice {
                           col("drop_reason"),
                           when(met.equalTo(lit(false)), "filter-" + filter.name()))));
     }
+    for (SelectSettings.Cut cut : settings.cuts()) {
+      judged = cut(judged, cut);
+    }
+    String prefer = settings.prefer().isBlank() ? "0" : settings.prefer();
+    judged = withWorth(judged, "prefer", prefer);
     for (SelectSettings.Quota quota : settings.quotas()) {
       judged = bounded(judged, kept, quota);
     }
-    return settings.budget() == 0 ? judged : withinBudget(judged, kept.count());
+    return settings.budget() == 0
+        ? judged
+        : best(judged, Math.max(0, settings.budget() - kept.count()), OVER_BUDGET);
+  }
+
+  private static Dataset<Row> cut(Dataset<Row> judged, SelectSettings.Cut cut) {
+    Dataset<Row> ranked = withWorth(judged, "cuts." + cut.name() + ".by", cut.by());
+    long left = ranked.where(col("drop_reason").isNull()).count();
+    return best(ranked, (long) Math.ceil(left * cut.best()), "cut-" + cut.name());
+  }
+
+  /** Adds column {@code worth}, the better the higher. */
+  private static Dataset<Row> withWorth(Dataset<Row> pairs, String key, String expression) {
+    Column least = lit(Double.NEGATIVE_INFINITY);
+    Column worth = nanvl(coalesce(expr(expression).cast("double"), least), least);
+    return sql(key, expression, () -> pairs.withColumn("worth", worth));
   }
 
   private static Dataset<Row> bounded(
@@ -82,7 +108,10 @@ final class Choice {
             .withColumn("free", free)
             .withColumn(
                 "place",
-                row_number().over(Window.partitionBy("kind", "free").orderBy("draw", "pair_id")));
+                row_number()
+                    .over(
+                        Window.partitionBy("kind", "free")
+                            .orderBy(col("worth").desc(), col("draw"), col("pair_id"))));
     Dataset<Row> taken =
         kept.withColumn("taken_kind", kind).groupBy("taken_kind").agg(count(lit(1)).as("taken"));
     return before
@@ -97,19 +126,19 @@ final class Choice {
         .drop("kind", "free", "place", "taken_kind", "taken");
   }
 
-  private Dataset<Row> withinBudget(Dataset<Row> judged, long taken) {
-    long left = Math.max(0, settings.budget() - taken);
+  /** Drops all but the {@code most} best of those that are left. */
+  private static Dataset<Row> best(Dataset<Row> judged, long most, String reason) {
     Dataset<Row> winners =
         judged
             .where(col("drop_reason").isNull())
-            .select(col("draw"), col("pair_id").as("winner"))
-            .orderBy("draw", "winner")
-            .limit((int) Math.min(Integer.MAX_VALUE, left))
+            .select(col("worth"), col("draw"), col("pair_id").as("winner"))
+            .orderBy(col("worth").desc(), col("draw"), col("winner"))
+            .limit((int) Math.min(Integer.MAX_VALUE, most))
             .select("winner");
     return judged
         .join(winners, col("pair_id").equalTo(col("winner")), "left")
         .withColumn(
-            "drop_reason", coalesce(col("drop_reason"), when(col("winner").isNull(), OVER_BUDGET)))
+            "drop_reason", coalesce(col("drop_reason"), when(col("winner").isNull(), reason)))
         .drop("winner");
   }
 
@@ -120,7 +149,8 @@ final class Choice {
       // Scala's exceptions are not declared; what else comes is not about the expression.
       if (e instanceof AnalysisException) {
         throw new JobException(
-            "Cannot use select.%s '%s': %s. It may name the columns of table pairs, and source"
+            ("Cannot use select.%s '%s': %s. It may name the columns of table pairs, source, margin,"
+                    + " chosen_visual_dependency and rejected_visual_dependency")
                 .formatted(
                     key, text, String.valueOf(e.getMessage()).lines().findFirst().orElse("")),
             e);

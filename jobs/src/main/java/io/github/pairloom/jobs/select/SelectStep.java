@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.select;
 
+import static org.apache.spark.sql.functions.avg;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
@@ -107,7 +108,7 @@ public final class SelectStep implements Step {
     Dataset<Row> judged =
         choice.takesAll()
             ? open
-            : choice.judge(withSource(warehouse, open), withSource(warehouse, kept));
+            : choice.judge(described(warehouse, open), described(warehouse, kept));
     return judged
         .select("pair_id", "drop_reason", "duplicate_of")
         .union(
@@ -150,10 +151,22 @@ public final class SelectStep implements Step {
         .drop("mark");
   }
 
-  private static Dataset<Row> withSource(Warehouse warehouse, Dataset<Row> pairs) {
+  /** Adds what the recipe's expressions may name besides: the source, and means of the scores. */
+  private static Dataset<Row> described(Warehouse warehouse, Dataset<Row> pairs) {
     Dataset<Row> sources =
         warehouse.latest(Table.SAMPLES).select(col("sample_id").as("sample"), col("source"));
-    return pairs.join(sources, col("sample_id").equalTo(col("sample")), "left").drop("sample");
+    Dataset<Row> scores =
+        warehouse
+            .latest(Table.SCORES)
+            .groupBy(col("pair_id").as("scored"))
+            .agg(
+                avg("margin").as("margin"),
+                avg("chosen_visual_dependency").as("chosen_visual_dependency"),
+                avg("rejected_visual_dependency").as("rejected_visual_dependency"));
+    return pairs
+        .join(sources, col("sample_id").equalTo(col("sample")), "left")
+        .join(scores, col("pair_id").equalTo(col("scored")), "left")
+        .drop("sample", "scored");
   }
 
   private static Dataset<Row> without(Dataset<Row> rows, Dataset<Row> done) {

@@ -162,7 +162,7 @@ class TestContamination {
             null,
             Pairs.SCORE,
             dedup,
-            new SelectSettings(List.of(), List.of(), 0),
+            new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
             null,
             new ErrorBudget(0, 0));
     return new StepContext(spark, warehouse, recipe);

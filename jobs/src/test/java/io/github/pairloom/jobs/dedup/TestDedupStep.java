@@ -138,7 +138,7 @@ class TestDedupStep {
         Pairs.ofImage("a", "noise", id("noisy")),
         Pairs.ofImage("b", "crop", id("cropped")),
         Pairs.ofImage("c", "noise", id("noisy")),
-        pair("d", "A beach.", "s", 1));
+        pair("d", "A boat.", "s", 1));
     assertEquals(Map.of("duplicate-pair", 1L), dedup(settings(1)).dropped());
     assertEquals(Set.of(id("a"), id("c")), kept().keySet());
   }

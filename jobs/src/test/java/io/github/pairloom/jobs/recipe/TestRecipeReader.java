@@ -101,7 +101,7 @@ class TestRecipeReader {
                     0.9,
                     0.95),
                 List.of()),
-            new SelectSettings(List.of(), List.of(), 0),
+            new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), ""),
             new ErrorBudget(1000000, 0.5));
     assertEquals(expected, read(SMALLEST));
@@ -180,9 +180,12 @@ class TestRecipeReader {
             select:
               filters:
                 - {name: short, where: "length(chosen) < 99"}
+              cuts:
+                - {name: sure, by: margin, best: 0.5}
               quotas:
                 - {by: strategy, most: 10}
               budget: 20
+              prefer: margin
             export:
               formats: []
               path: out
@@ -233,8 +236,10 @@ class TestRecipeReader {
                 List.of(new EvaluationSet("pope", "pope-images", "", ""))),
             new SelectSettings(
                 List.of(new SelectSettings.Filter("short", "length(chosen) < 99")),
+                List.of(new SelectSettings.Cut("sure", "margin", 0.5)),
                 List.of(new SelectSettings.Quota("strategy", 10)),
-                20),
+                20,
+                "margin"),
             new ExportSettings(List.of(), "out"),
             new ErrorBudget(3, 0.25));
     assertEquals(expected, recipe);

@@ -48,6 +48,7 @@ public final class Pairs {
             .config("spark.sql.shuffle.partitions", "3")
             // Tables are tiny: compiling code for each query would take longer than running it.
             .config("spark.sql.codegen.wholeStage", "false")
+            .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
             .config("spark.sql.codegen.cache.maxEntries", "5000")
             .config("spark.sql.adaptive.enabled", "false")
             .config("spark.databricks.delta.snapshotPartitions", "1")
@@ -63,7 +64,8 @@ public final class Pairs {
   /** Returns a context with a recipe that says no more than what is exported. */
   public static StepContext context(
       SparkSession spark, Warehouse warehouse, ExportSettings export) {
-    return context(spark, warehouse, new SelectSettings(List.of(), List.of(), 0), export);
+    return context(
+        spark, warehouse, new SelectSettings(List.of(), List.of(), List.of(), 0, ""), export);
   }
 
   /** Returns a context with a recipe that says no more than what is selected and exported. */

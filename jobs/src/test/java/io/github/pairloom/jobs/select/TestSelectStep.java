@@ -132,7 +132,7 @@ class TestSelectStep {
   @Test
   void aRunThatDiedBetweenItsWritesIsMadeGood() {
     add(pair("a", "A boat.", "s", 2), pair("b", "A tree.", "s", 3), pair("c", "A car.", "s", 1));
-    SelectSettings two = new SelectSettings(List.of(), List.of(), 2);
+    SelectSettings two = new SelectSettings(List.of(), List.of(), List.of(), 2, "");
     select(two);
     List<String> before = kept();
     // What the disk holds when the driver dies after the first of the two commits.
@@ -159,7 +159,9 @@ class TestSelectStep {
                 new SelectSettings.Filter("known", "source = 'photos'"),
                 new SelectSettings.Filter("late", "iteration > 1")),
             List.of(),
-            0);
+            List.of(),
+            0,
+            "");
     addSource("photos");
     assertEquals(
         new StepResult(4, 1, Map.of("identical", 1L, "filter-short", 2L), Map.of(), 0, Map.of()),
@@ -171,7 +173,8 @@ class TestSelectStep {
   @Test
   void quotasAndTheBudgetCountWhatEarlierRunsKept() {
     SelectSettings settings =
-        new SelectSettings(List.of(), List.of(new SelectSettings.Quota("strategy", 2)), 3);
+        new SelectSettings(
+            List.of(), List.of(), List.of(new SelectSettings.Quota("strategy", 2)), 3, "");
     add(pair("a", "1", "s", 1), pair("b", "2", "s", 1), pair("c", "3", "s", 1));
     assertEquals(Map.of("over-quota", 1L), select(settings).dropped());
     List<String> first = kept();
@@ -183,6 +186,38 @@ class TestSelectStep {
   }
 
   @Test
+  void aCascadePassesOnTheBestOfEachStageAndTheBudgetTakesThePreferred() {
+    CandidatePair[] pairs = {
+      pair("a", "1", "s", 1),
+      pair("b", "22", "s", 1),
+      pair("c", "333", "s", 1),
+      pair("d", "4444", "s", 1),
+      pair("e", "55555", "s", 1)
+    };
+    add(pairs);
+    for (int i = 0; i < 4; i++) {
+      // What nobody scored is the worst.
+      Pairs.addScore(warehouse, pairs[i], -1, -9 + i);
+    }
+    SelectSettings settings =
+        new SelectSettings(
+            List.of(),
+            List.of(
+                new SelectSettings.Cut("sure", "margin", 0.75),
+                new SelectSettings.Cut("short", "-length(rejected)", 0.75)),
+            List.of(),
+            2,
+            "iteration * length(rejected)");
+
+    StepResult result = select(settings);
+
+    assertEquals(Map.of("cut-sure", 1L, "cut-short", 1L, "over-budget", 1L), result.dropped());
+    assertEquals(
+        Map.of("a", "over-budget", "b", "-", "c", "-", "d", "cut-short", "e", "cut-sure"),
+        verdicts());
+  }
+
+  @Test
   void anExpressionThatIsNoSqlIsToldByItsKey() {
     add(pair("a", "A boat.", "s", 1));
     JobException e =
@@ -191,7 +226,11 @@ class TestSelectStep {
             () ->
                 select(
                     new SelectSettings(
-                        List.of(new SelectSettings.Filter("good", "score > 1")), List.of(), 0)));
+                        List.of(new SelectSettings.Filter("good", "score > 1")),
+                        List.of(),
+                        List.of(),
+                        0,
+                        "")));
     assertTrue(e.getMessage().contains("select.filters.good.where 'score > 1'"), e.getMessage());
   }
 
@@ -218,7 +257,9 @@ class TestSelectStep {
     String before = spark.conf().get(setting);
     spark.conf().set(setting, partitions);
     try {
-      select(new SelectSettings(List.of(), List.of(new SelectSettings.Quota("iteration", 8)), 15));
+      select(
+          new SelectSettings(
+              List.of(), List.of(), List.of(new SelectSettings.Quota("iteration", 8)), 15, ""));
     } finally {
       spark.conf().set(setting, before);
     }
@@ -272,7 +313,7 @@ class TestSelectStep {
   }
 
   private StepResult select() {
-    return select(new SelectSettings(List.of(), List.of(), 0));
+    return select(new SelectSettings(List.of(), List.of(), List.of(), 0, ""));
   }
 
   private StepResult select(SelectSettings settings) {
