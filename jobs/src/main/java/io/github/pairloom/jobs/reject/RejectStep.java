@@ -1,9 +1,12 @@
 package io.github.pairloom.jobs.reject;
 
+import static org.apache.spark.sql.functions.array;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat_ws;
+import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sha2;
+import static org.apache.spark.sql.functions.struct;
 
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelCounters;
@@ -21,6 +24,7 @@ import io.github.pairloom.udfs.vlm.ModelFiles;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
@@ -80,23 +84,24 @@ public final class RejectStep implements Step {
     boolean others = strategies.stream().anyMatch(strategy -> strategy.otherImages() > 0);
     Dataset<Row> inputs =
         others ? OtherImages.drawn(samples, warehouse, recipe.seed()) : OtherImages.none(samples);
-    return IntStream.range(0, strategies.size())
-        .mapToObj(
-            i ->
-                inputs
-                    .withColumn("strategy_index", lit(i))
-                    .withColumn(
-                        "pair_id",
-                        sha2(
-                            concat_ws(
-                                " ",
-                                col("response_id"),
-                                lit(recipe.pairId(strategies.get(i))),
-                                lit(model.revision()),
-                                lit(model.promptTemplateSha256()),
-                                lit(embedder)),
-                            256)))
-        .reduce(Dataset::union)
-        .orElseThrow();
+    // One row each by explode, not by a union: that would read and join the inputs once for each.
+    Column[] pairs =
+        IntStream.range(0, strategies.size())
+            .mapToObj(i -> struct(lit(i).as("strategy_index"), pairId(i, recipe, model, embedder)))
+            .toArray(Column[]::new);
+    return inputs.withColumn("pair", explode(array(pairs))).select("*", "pair.*").drop("pair");
+  }
+
+  private static Column pairId(int strategy, Recipe recipe, ModelIdentity model, String embedder) {
+    return sha2(
+            concat_ws(
+                " ",
+                col("response_id"),
+                lit(recipe.pairId(recipe.reject().strategies().get(strategy))),
+                lit(model.revision()),
+                lit(model.promptTemplateSha256()),
+                lit(embedder)),
+            256)
+        .as("pair_id");
   }
 }

@@ -15,18 +15,18 @@ import java.io.Serializable;
  * @param aheadMegabytes most memory of a task's decoded and encoded images that wait for their turn
  */
 public record Batching(
-    @Setting(value = "Most continuations decoded together, at least 1", defaults = "32") int rows,
+    @Setting(value = "Most continuations decoded together, at least 1", defaults = "64") int rows,
     @Setting(
             value =
                 "Most tokens of one prefill, padding included, at least 1; a longer sequence goes"
                     + " alone",
-            defaults = "1024")
+            defaults = "2048")
         int tokens,
     @Setting(
             value =
                 "Most MiB of key/value caches of the continuations under way, at least 1; a run"
                     + " holds them twice for a moment",
-            defaults = "512")
+            defaults = "1024")
         int cacheMegabytes,
     @Setting(
             value =
@@ -36,7 +36,7 @@ public record Batching(
         int aheadMegabytes)
     implements Serializable {
   /** What a recipe that says nothing gets. */
-  public static final Batching DEFAULTS = new Batching(32, 1024, 512, 128);
+  public static final Batching DEFAULTS = new Batching(64, 2048, 1024, 128);
 
   public Batching {
     check(rows >= 1, "Invalid rows: %s (must be at least 1)", rows);
