@@ -1,12 +1,13 @@
 package io.github.pairloom.jobs;
 
-import io.delta.tables.DeltaTable;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
@@ -59,7 +60,14 @@ public final class Warehouse {
    */
   public long version(Table table) {
     create(table);
-    // The protocol names commits by their numbers. Delta's own history takes a Spark job to say so.
+    return lastCommit(table)
+        .orElseThrow(() -> new JobException("Delta table " + path(table) + " has no commits"));
+  }
+
+  /**
+   * Asks the log itself, whose files are named by the commits' numbers: Delta takes a job to say.
+   */
+  private OptionalLong lastCommit(Table table) {
     Path log = new Path(path(table), "_delta_log");
     try {
       FileSystem files = log.getFileSystem(spark.sessionState().newHadoopConf());
@@ -67,8 +75,9 @@ public final class Warehouse {
           .map(file -> COMMIT.matcher(file.getPath().getName()))
           .filter(Matcher::matches)
           .mapToLong(commit -> Long.parseLong(commit.group(1)))
-          .max()
-          .orElseThrow(() -> new JobException("Delta log " + log + " has no commits"));
+          .max();
+    } catch (FileNotFoundException e) {
+      return OptionalLong.empty();
     } catch (IOException e) {
       throw new UncheckedIOException("Cannot list Delta log " + log, e);
     }
@@ -87,10 +96,9 @@ public final class Warehouse {
    * table is not there.
    */
   public Dataset<Row> latest(Table table) {
-    if (!known.contains(table) && !DeltaTable.isDeltaTable(spark, path(table))) {
-      return spark.createDataFrame(List.of(), table.schema());
-    }
-    return readAsOf(table, version(table));
+    long last = lastCommit(table).orElse(0);
+    // The first commit makes the table. Spark leaves out joins with what is known to be empty.
+    return last == 0 ? spark.createDataFrame(List.of(), table.schema()) : readAsOf(table, last);
   }
 
   /** Adds {@code rows} to {@code table} in one commit. Columns are taken by name. */
@@ -129,7 +137,9 @@ public final class Warehouse {
 
   private void create(Table table) {
     if (!known.contains(table)) {
-      spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+      if (lastCommit(table).isEmpty()) {
+        spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+      }
       known.add(table);
     }
   }

@@ -76,7 +76,7 @@ class TestAllStrategies {
             "reject.per-response=2",
             "score.token-log-probs=true",
             models);
-    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
     StringWriter printed = new StringWriter();
     StringWriter errors = new StringWriter();
     Terminal terminal =

@@ -61,7 +61,7 @@ class TestContamination {
 
   @Test
   void pairsOfAnEvaluationSetsImagesAndPromptsAreDropped() throws IOException {
-    Warehouse warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    Warehouse warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
     List<Path> files;
     try (var list = Files.list(SCENES)) {
       files = list.sorted().limit(4).toList();
@@ -132,7 +132,7 @@ class TestContamination {
 
   @Test
   void aSetThatIsNotThereIsNamedByItsKey() {
-    Warehouse warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    Warehouse warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
     EvaluationSet set = new EvaluationSet("gone", "", "", folder.resolve("gone.txt").toString());
     JobException e =
         assertThrows(

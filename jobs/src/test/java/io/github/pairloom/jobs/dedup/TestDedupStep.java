@@ -59,7 +59,7 @@ class TestDedupStep {
 
   @BeforeEach
   void openWarehouse() {
-    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
   }
 
   @Test
@@ -81,7 +81,7 @@ class TestDedupStep {
     assertEquals(new StepResult(0, 0, Map.of(), Map.of(), pairs.size(), Map.of()), again);
     assertEquals(version, warehouse.version(Table.DUPLICATES));
 
-    warehouse = new Warehouse(spark, folder.resolve("daily").toString());
+    warehouse = Pairs.warehouse(spark, folder.resolve("daily"));
     int batches = 3;
     for (int batch = 0; batch < batches; batch++) {
       append(pairs.subList(batch * pairs.size() / batches, (batch + 1) * pairs.size() / batches));

@@ -48,7 +48,7 @@ class TestImageDuplicates {
 
   @BeforeEach
   void openWarehouse() {
-    warehouse = new Warehouse(spark, folder.toString());
+    warehouse = Pairs.warehouse(spark, folder);
   }
 
   @Test

@@ -69,7 +69,7 @@ class TestExportStep {
 
   @BeforeEach
   void makeImages() throws IOException {
-    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
     photograph = Files.write(folder.resolve("a photo.jpg"), OWN_FILE);
     Path tar = Files.writeString(folder.resolve("shard.tar"), "head" + text(IN_TAR) + "tail");
     warehouse.append(
@@ -303,7 +303,7 @@ class TestExportStep {
     for (int partitions : new int[] {1, 7}) {
       spark.conf().set("spark.sql.shuffle.partitions", partitions);
       Path export = folder.resolve("export-" + partitions);
-      Warehouse own = new Warehouse(spark, folder.resolve("warehouse-" + partitions).toString());
+      Warehouse own = Pairs.warehouse(spark, folder.resolve("warehouse-" + partitions));
       own.append(Table.IMAGES, warehouse.read(Table.IMAGES));
       for (int part = 0; part < partitions; part++) {
         int remainder = part;

@@ -61,7 +61,7 @@ class TestIngestStep {
   @BeforeEach
   void openWarehouse() {
     files = new SourceFolder(folder.resolve("source"));
-    warehouse = new Warehouse(spark, folder.resolve("warehouse").toString());
+    warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
   }
 
   @Test
@@ -233,7 +233,7 @@ class TestIngestStep {
           .coalesce(1)
           .write()
           .parquet(folder.resolve("source").resolve(name).toString());
-      warehouse = new Warehouse(spark, folder.resolve("warehouse-" + name).toString());
+      warehouse = Pairs.warehouse(spark, folder.resolve("warehouse-" + name));
 
       StepResult result = ingest("parquet", name);
 

@@ -52,7 +52,7 @@ class TestRejectStep {
   static void makePairsInOnePartition() throws IOException {
     spark = Pairs.startSpark("local[2,2]");
     recipe = recipe();
-    warehouse = new Warehouse(spark, folder.resolve("one").toString());
+    warehouse = Pairs.warehouse(spark, folder.resolve("one"));
     pairs = pairs(warehouse, 1);
     candidates = warehouse.read(Table.PAIRS).count();
   }
@@ -99,8 +99,7 @@ class TestRejectStep {
   void twoAndSevenPartitionsGiveTheSamePairsOfOneLoadedModel() {
     for (int partitions : new int[] {2, 7}) {
       assertEquals(
-          pairs,
-          pairs(new Warehouse(spark, folder.resolve("p" + partitions).toString()), partitions));
+          pairs, pairs(Pairs.warehouse(spark, folder.resolve("p" + partitions)), partitions));
       assertEquals(1, loads, "models loaded for " + partitions + " partitions");
     }
   }
@@ -111,7 +110,7 @@ class TestRejectStep {
     hadoop.set("fs.file.impl", FailingOnce.class.getName());
     hadoop.setBoolean("fs.file.impl.disable.cache", true);
     try {
-      assertEquals(pairs, pairs(new Warehouse(spark, folder.resolve("retried").toString()), 3));
+      assertEquals(pairs, pairs(Pairs.warehouse(spark, folder.resolve("retried")), 3));
     } finally {
       hadoop.unset("fs.file.impl");
       hadoop.unset("fs.file.impl.disable.cache");
@@ -137,7 +136,7 @@ class TestRejectStep {
       Files.copy(ROOT.resolve("models/demo-data/images").resolve(name), copy.resolve(name));
     }
     Recipe moved = recipe("source.image-root=" + folder);
-    Warehouse other = new Warehouse(spark, folder.resolve("gone").toString());
+    Warehouse other = Pairs.warehouse(spark, folder.resolve("gone"));
     StepContext context = new StepContext(spark, other, moved);
     new IngestStep().run(context);
     new ReferenceStep().run(context);

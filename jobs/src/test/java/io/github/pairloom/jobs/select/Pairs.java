@@ -17,9 +17,14 @@ import io.github.pairloom.schemas.Span;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.schemas.Turn;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -29,6 +34,8 @@ public final class Pairs {
   /** Scores as the defaults have it. */
   public static final ScoreSettings SCORE =
       new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false);
+
+  private static final Path EMPTY = emptyWarehouse();
 
   private Pairs() {}
 
@@ -59,6 +66,33 @@ public final class Pairs {
             .getOrCreate();
     spark.sparkContext().setLogLevel("ERROR");
     return spark;
+  }
+
+  /**
+   * Returns a warehouse in {@code folder} whose tables are there, without rows: making them again
+   * for each test would take longer than most tests.
+   */
+  public static Warehouse warehouse(SparkSession spark, Path folder) {
+    try {
+      if (!Files.exists(EMPTY)) {
+        Warehouse empty = new Warehouse(spark, EMPTY.toString());
+        Arrays.stream(Table.values()).forEach(empty::version);
+      }
+      FileUtils.copyDirectory(EMPTY.toFile(), folder.toFile());
+      return new Warehouse(spark, folder.toString());
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot copy " + EMPTY + " to " + folder, e);
+    }
+  }
+
+  private static Path emptyWarehouse() {
+    try {
+      Path folder = Files.createTempDirectory("pairloom-empty");
+      FileUtils.forceDeleteOnExit(folder.toFile());
+      return folder.resolve("warehouse");
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot make a folder for an empty warehouse", e);
+    }
   }
 
   /** Returns a context with a recipe that says no more than what is exported. */

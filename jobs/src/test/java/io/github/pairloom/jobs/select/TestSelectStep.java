@@ -47,7 +47,7 @@ class TestSelectStep {
 
   @BeforeEach
   void openWarehouse() {
-    warehouse = new Warehouse(spark, folder.toString());
+    warehouse = Pairs.warehouse(spark, folder);
   }
 
   @Test
@@ -247,7 +247,7 @@ class TestSelectStep {
   }
 
   private Map<String, String> verdictsOf(String name, CandidatePair[] pairs, int partitions) {
-    warehouse = new Warehouse(spark, folder.resolve(name).toString());
+    warehouse = Pairs.warehouse(spark, folder.resolve(name));
     List<Row> rows = Arrays.stream(pairs).map(CandidatePair.CODEC::toRow).toList();
     warehouse.append(
         Table.PAIRS,
