@@ -1,7 +1,7 @@
 package io.github.pairloom.benchmarks;
 
-import io.github.pairloom.jobs.RowsUnderWay;
 import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.RowsUnderWay;
 import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.RejectionInput;

@@ -1,15 +1,17 @@
 package io.github.pairloom.benchmarks;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.github.pairloom.jobs.RowsUnderWay;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecipeReader;
 import io.github.pairloom.schemas.Likelihood;
 import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.RowsUnderWay;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.PixelTensor;
+import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
+import io.github.pairloom.udfs.strategy.Neighbourhood;
 import io.github.pairloom.udfs.strategy.NoPairException;
 import io.github.pairloom.udfs.strategy.Ranked;
 import io.github.pairloom.udfs.strategy.RejectedImage;
@@ -27,6 +29,7 @@ import io.github.pairloom.udfs.vlm.Reading;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -35,6 +38,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Every strategy of {@code conf/recipes/all-strategies.yaml} on the demo set: what it accepts, what
@@ -47,6 +51,7 @@ final class StrategiesBenchmark implements Benchmark {
 
   /** A pair with what is known of it. */
   private record Made(
+      String strategy,
       DemoSet.Sample sample,
       String chosen,
       Rejection rejection,
@@ -79,7 +84,7 @@ final class StrategiesBenchmark implements Benchmark {
               RECIPE,
               List.of(
                   "model.path=" + DemoSet.model().path(),
-                  "reject.strategies.5.endpoint.url=" + server.url()));
+                  "reject.strategies.6.endpoint.url=" + server.url()));
       List<DemoSet.Sample> samples = DemoSet.samples(limit);
       Vocabulary vocabulary = DemoSet.vocabulary();
       List<List<Object>> rows = new ArrayList<>();
@@ -90,8 +95,9 @@ final class StrategiesBenchmark implements Benchmark {
               new Similarity(
                   recipe.reject().similarity(),
                   SentenceEmbedder.open(recipe.reject().similarity().model(), 1)))) {
+        Scenes scenes = new Scenes(samples, bench.model());
         for (RejectionStrategy strategy : recipe.reject().strategies()) {
-          Run run = new Run(strategy, recipe, bench, samples);
+          Run run = new Run(strategy, recipe, bench, scenes, samples);
           rows.add(run.row(vocabulary));
           all.addAll(run.made);
         }
@@ -119,7 +125,119 @@ final class StrategiesBenchmark implements Benchmark {
       figures.note(
           "  dependency: nats per token by which the image raises the text; fluency: nats per token of"
               + " the rejected text without the image");
+      fluency(all, figures);
+      atEqualSimilarity(all, vocabulary, figures);
       verdicts(all, vocabulary, figures);
+    }
+  }
+
+  /** How natural the texts are to the model that cannot see, whether gates let them pass or not. */
+  private static void fluency(List<Made> all, Figures figures) {
+    List<List<Object>> rows = new ArrayList<>();
+    for (String id : List.of("bdhs-attention", "image-distortion", "dropout-ntp")) {
+      List<Made> descriptions =
+          all.stream().filter(pair -> pair.strategy.equals(id) && pair.sample.describes()).toList();
+      List<Made> accepted = descriptions.stream().filter(Made::accepted).toList();
+      rows.add(
+          List.of(
+              id,
+              descriptions.size(),
+              mean(descriptions, pair -> pair.blindRejected.perToken()),
+              accepted.size(),
+              mean(accepted, pair -> pair.blindRejected.perToken()),
+              mean(descriptions, pair -> pair.blindChosen.perToken())));
+    }
+    figures.add(
+        "Fluency of rejected descriptions: nats per token without the image",
+        List.of("strategy", "made", "fluency", "accepted", "fluency", "of chosen"),
+        rows);
+  }
+
+  /**
+   * How many rejected descriptions are false where they are as similar to the chosen ones. The last
+   * row weighs each range of similarity by the strategy that has fewer pairs there.
+   */
+  private static void atEqualSimilarity(List<Made> all, Vocabulary vocabulary, Figures figures) {
+    double[] edges = {-1, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.99, 1.01};
+    List<List<Object>> rows = new ArrayList<>();
+    double weights = 0;
+    double ours = 0;
+    double theirs = 0;
+    for (int i = 0; i + 1 < edges.length; i++) {
+      double from = edges[i];
+      double to = edges[i + 1];
+      List<Boolean> bdhs = falseOnes(all, "bdhs-attention", from, to, vocabulary);
+      List<Boolean> dropout = falseOnes(all, "dropout-ntp", from, to, vocabulary);
+      rows.add(
+          List.of(
+              i == 0 ? "below " + to : i + 2 == edges.length ? "from " + from : from + " to " + to,
+              bdhs.size(),
+              percent(bdhs),
+              dropout.size(),
+              percent(dropout)));
+      if (!bdhs.isEmpty() && !dropout.isEmpty()) {
+        double weight = Math.min(bdhs.size(), dropout.size());
+        weights += weight;
+        ours += weight * (double) percent(bdhs);
+        theirs += weight * (double) percent(dropout);
+      }
+    }
+    if (weights > 0) {
+      rows.add(
+          List.of("weighted", (long) weights, ours / weights, (long) weights, theirs / weights));
+    }
+    figures.add(
+        "False rejected descriptions by similarity to the chosen ones",
+        List.of("similarity", "bdhs-attention", "false %", "dropout-ntp", "false %"),
+        rows);
+  }
+
+  private static List<Boolean> falseOnes(
+      List<Made> all, String id, double from, double to, Vocabulary vocabulary) {
+    return all.stream()
+        .filter(pair -> pair.strategy.equals(id) && pair.sample.describes() && pair.accepted())
+        .filter(pair -> pair.rejection.similarity() >= from && pair.rejection.similarity() < to)
+        .map(pair -> isFalse(pair, vocabulary))
+        .toList();
+  }
+
+  private static Object percent(List<Boolean> said) {
+    return said.isEmpty() ? "-" : 100.0 * said.stream().filter(x -> x).count() / said.size();
+  }
+
+  /** The scenes by id, and how alike they look to the model. */
+  private static final class Scenes {
+    private record Near(String id, double similarity) {}
+
+    private final Map<String, RgbImage> images = new TreeMap<>();
+    private final Map<String, float[]> embeddings = new TreeMap<>();
+
+    Scenes(List<DemoSet.Sample> samples, VisionLanguageModel model) {
+      for (DemoSet.Sample sample : samples) {
+        if (images.put(sample.id(), sample.image()) == null) {
+          ImageFeatures features = model.await(model.encode(model.preprocess(sample.image())));
+          embeddings.put(sample.id(), features.pooled());
+        }
+      }
+    }
+
+    RgbImage image(String id) {
+      return images.get(id);
+    }
+
+    /** Returns the other scenes, the most similar first, without those that look the same. */
+    List<Near> near(String id, double nearDuplicate) {
+      float[] own = embeddings.get(id);
+      return embeddings.entrySet().stream()
+          .filter(entry -> !entry.getKey().equals(id))
+          .map(entry -> new Near(entry.getKey(), cosine(own, entry.getValue())))
+          .filter(near -> near.similarity < nearDuplicate)
+          .sorted(Comparator.comparingDouble((Near near) -> -near.similarity))
+          .toList();
+    }
+
+    private static double cosine(float[] a, float[] b) {
+      return IntStream.range(0, a.length).mapToDouble(i -> a[i] * b[i]).sum();
     }
   }
 
@@ -128,6 +246,7 @@ final class StrategiesBenchmark implements Benchmark {
     private final RejectionStrategy strategy;
     private final Recipe recipe;
     private final Workbench bench;
+    private final Scenes scenes;
     private final List<DemoSet.Sample> samples;
     private final List<Made> made = new ArrayList<>();
     private final Map<String, Integer> dropped = new TreeMap<>();
@@ -137,7 +256,13 @@ final class StrategiesBenchmark implements Benchmark {
     private PixelTensor pixels;
     private CompletableFuture<ImageFeatures> features;
 
-    Run(RejectionStrategy strategy, Recipe recipe, Workbench bench, List<DemoSet.Sample> samples) {
+    Run(
+        RejectionStrategy strategy,
+        Recipe recipe,
+        Workbench bench,
+        Scenes scenes,
+        List<DemoSet.Sample> samples) {
+      this.scenes = scenes;
       this.strategy = strategy;
       this.recipe = recipe;
       this.bench = bench;
@@ -190,7 +315,6 @@ final class StrategiesBenchmark implements Benchmark {
     }
 
     private RejectionInput input(DemoSet.Sample sample, PixelTensor seen, ImageFeatures encoded) {
-      DemoSet.Sample other = other(sample);
       return new RejectionInput(
           sample::image,
           seen,
@@ -199,8 +323,23 @@ final class StrategiesBenchmark implements Benchmark {
           sample.prompt(),
           sample.response(),
           extra(sample),
-          List.of(new RejectionInput.Other(other.id(), other::image)),
+          others(sample),
           EngineRun.key(sample, recipe.seed()));
+    }
+
+    private List<RejectionInput.Other> others(DemoSet.Sample sample) {
+      if (strategy.wantsNeighbours().isEmpty()) {
+        DemoSet.Sample other = other(sample);
+        return List.of(new RejectionInput.Other(other.id(), Double.NaN, other::image));
+      }
+      Neighbourhood wanted = strategy.wantsNeighbours().get();
+      return scenes.near(sample.id(), wanted.nearDuplicate()).stream()
+          .limit(wanted.count())
+          .map(
+              near ->
+                  new RejectionInput.Other(
+                      near.id(), near.similarity(), () -> scenes.image(near.id())))
+          .toList();
     }
 
     private DemoSet.Sample other(DemoSet.Sample sample) {
@@ -240,13 +379,10 @@ final class StrategiesBenchmark implements Benchmark {
       List<Reading> seen = bench.await(model.read(prompt, ImageView.full(encoded), both));
       Likelihood rejected = likelihood(seen.get(1));
       if (ofImages) {
+        String id =
+            rejection.transform().parameters().getOrDefault(RejectedImage.IMAGE_ID, sample.id());
         PixelTensor other =
-            RejectedImage.rebuild(
-                rejection.transform(),
-                rejection.transform().parameters().containsKey(RejectedImage.IMAGE_ID)
-                    ? other(sample).image()
-                    : sample.image(),
-                model::preprocess);
+            RejectedImage.rebuild(rejection.transform(), scenes.image(id), model::preprocess);
         ImageView view = ImageView.full(bench.await(model.encode(other)));
         rejected = likelihood(bench.await(model.read(prompt, view, both)).get(0));
       }
@@ -257,6 +393,7 @@ final class StrategiesBenchmark implements Benchmark {
                   ImageView.absent(encoded),
                   both));
       return new Made(
+          strategy.id(),
           sample,
           chosen,
           rejection,

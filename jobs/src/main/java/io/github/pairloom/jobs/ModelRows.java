@@ -4,8 +4,10 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.schemas.Run;
 import io.github.pairloom.schemas.Table;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -49,6 +51,7 @@ public final class ModelRows {
    * @param table takes the outcome
    * @param key column that identifies a row of it
    * @param candidates rows with the key, {@code image_id} and whatever {@code work} reads
+   * @param complete adds what is costly to have and only rows to be worked on need
    * @param work gives at least one row of the table for each candidate, bad ones with a
    *     drop_reason, the first of them under the candidate's key; must be a function of the row
    *     alone, whatever the partition
@@ -60,6 +63,7 @@ public final class ModelRows {
       Table table,
       String key,
       Dataset<Row> candidates,
+      UnaryOperator<Dataset<Row>> complete,
       MapPartitionsFunction<Row, Row> work,
       ModelCounters counters) {
     Warehouse warehouse = context.warehouse();
@@ -67,7 +71,7 @@ public final class ModelRows {
     Dataset<Row> fresh = candidates.join(warehouse.read(table).select(key), key, "left_anti");
     long begun = fresh.count();
     Dataset<Row> todo =
-        fresh
+        (begun == 0 ? fresh : complete.apply(fresh))
             // Rows about one image go to one task, one after the other: it is encoded once.
             .repartition(tasks(context), functions.col("image_id"))
             .sortWithinPartitions("image_id", key);
@@ -106,13 +110,15 @@ public final class ModelRows {
       ErrorBudget budget, Table table, Dataset<Row> outcome, Map<String, Long> faults, long read) {
     long bad = Run.total(faults);
     if (!budget.allows(bad, read)) {
+      List<String> columns = Arrays.asList(table.schema().fieldNames());
+      String subject = columns.contains("sample_id") ? "sample_id" : "image_id";
       Row first =
           outcome
               .where(functions.col("drop_reason").isin(faults.keySet().toArray()))
-              .select("sample_id", "drop_reason", "drop_detail")
+              .select(subject, "drop_reason", "drop_detail")
               .first();
       throw new TooManyBadRowsException(
-          "Too many bad rows: %s of %s for table %s (%s). Allowed are %s rows and a share of %s; raise errors.max-rows or errors.max-share, or mend the cause. One of them: sample %s, %s: %s. Nothing was written."
+          "Too many bad rows: %s of %s for table %s (%s). Allowed are %s rows and a share of %s; raise errors.max-rows or errors.max-share, or mend the cause. One of them: %s %s, %s: %s. Nothing was written."
               .formatted(
                   bad,
                   read,
@@ -120,6 +126,7 @@ public final class ModelRows {
                   faults,
                   budget.maxRows(),
                   budget.maxShare(),
+                  subject.replace("_id", ""),
                   first.getString(0),
                   first.getString(1),
                   first.getString(2)));

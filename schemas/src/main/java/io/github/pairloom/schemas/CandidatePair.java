@@ -17,13 +17,16 @@ import java.util.List;
  * @param responseId key into {@code responses}
  * @param context turns before the prompt, oldest first
  * @param prompt the user turn that both sides answer
+ * @param condition preferences under which chosen is the better side; may be null
  * @param chosen the better response
  * @param rejected the worse response; null where the strategy made none
  * @param strategy how the rejected side was made, such as {@code bdhs-attention}
  * @param iteration iteration whose output was kept, from 1; null where rejected is
  * @param similarity cosine of the sentence embeddings of both sides; null where rejected is
  * @param spans where chosen and rejected differ, in order
- * @param groupId {@code pair_id} of the first pair of the same strategy and reference
+ * @param tokenSpans where they differ, in tokens of the model
+ * @param segmentWeight weight in a loss of the tokens within {@code tokenSpans}; others weigh 1
+ * @param groupId {@code pair_id} of the first pair of the same strategy and chosen response
  * @param ordinal number of the pair in its group, from 0
  * @param rejects {@link #TEXT} or {@link #IMAGE}
  * @param chosenOrigin {@link #REFERENCE}, or where else the chosen text comes from
@@ -40,12 +43,15 @@ public record CandidatePair(
     String responseId,
     List<Turn> context,
     String prompt,
+    Condition condition,
     String chosen,
     String rejected,
     String strategy,
     Integer iteration,
     Double similarity,
     List<Span> spans,
+    List<Span> tokenSpans,
+    double segmentWeight,
     String groupId,
     int ordinal,
     String rejects,
@@ -78,7 +84,19 @@ public record CandidatePair(
     checkNotBlank("chosen", chosen);
     checkNotBlank("strategy", strategy);
     spans = List.copyOf(spans);
+    tokenSpans = List.copyOf(tokenSpans);
+    check(
+        segmentWeight > 0,
+        "Invalid segment_weight of pair %s: %s (must be above 0)",
+        pairId,
+        segmentWeight);
     checkId("group_id", groupId);
+    check(
+        (ordinal == 0) == groupId.equals(pairId),
+        "Invalid group of pair %s: %s, number %s (the first of a group gives it its id)",
+        pairId,
+        groupId,
+        ordinal);
     check(ordinal >= 0, "Invalid ordinal of pair %s: %s (must be at least 0)", pairId, ordinal);
     check(
         rejects.equals(TEXT) || rejects.equals(IMAGE),
@@ -104,31 +122,38 @@ public record CandidatePair(
         similarity);
   }
 
-  /** Returns this pair, the first of its group, as number {@code other} of it. */
-  public CandidatePair as(int other) {
-    return other == 0
-        ? this
-        : new CandidatePair(
-            new ContentId().add(groupId).add(other).toHex(),
-            sampleId,
-            imageId,
-            responseId,
-            context,
-            prompt,
-            chosen,
-            rejected,
-            strategy,
-            iteration,
-            similarity,
-            spans,
-            groupId,
-            other,
-            rejects,
-            chosenOrigin,
-            judgement,
-            failedGates,
-            dropReason,
-            dropDetail,
-            provenance);
+  /**
+   * Returns this pair as another one.
+   *
+   * @param id its id
+   * @param group id of the first pair of its group, its own if it is that
+   * @param number in the group
+   */
+  public CandidatePair as(String id, String group, int number) {
+    return new CandidatePair(
+        id,
+        sampleId,
+        imageId,
+        responseId,
+        context,
+        prompt,
+        condition,
+        chosen,
+        rejected,
+        strategy,
+        iteration,
+        similarity,
+        spans,
+        tokenSpans,
+        segmentWeight,
+        group,
+        number,
+        rejects,
+        chosenOrigin,
+        judgement,
+        failedGates,
+        dropReason,
+        dropDetail,
+        provenance);
   }
 }

@@ -188,6 +188,7 @@ public final class RecordCodec<T extends Record> {
             Integer.class, DataTypes.IntegerType,
             long.class, DataTypes.LongType,
             Long.class, DataTypes.LongType,
+            Float.class, DataTypes.FloatType,
             double.class, DataTypes.DoubleType,
             Double.class, DataTypes.DoubleType,
             boolean.class, DataTypes.BooleanType,

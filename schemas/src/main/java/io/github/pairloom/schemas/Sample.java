@@ -15,6 +15,7 @@ import java.util.List;
  * @param imageId key into {@code images}
  * @param context turns before the prompt, oldest first
  * @param prompt the user turn to be answered
+ * @param condition preferences under which the response is good; may be null
  * @param response the good response; null where the source gives none
  * @param source name of the source
  * @param sourceRow where the row came from, as {@code shard#row/turn}
@@ -26,6 +27,7 @@ public record Sample(
     String imageId,
     List<Turn> context,
     String prompt,
+    Condition condition,
     String response,
     String source,
     String sourceRow,
@@ -46,9 +48,13 @@ public record Sample(
   }
 
   /** Returns the id of the sample with this content. */
-  public static String idOf(String imageId, List<Turn> context, String prompt, String response) {
+  public static String idOf(
+      String imageId, List<Turn> context, String prompt, Condition condition, String response) {
     ContentId id = new ContentId().add("sample").add(imageId).add(context.size());
     context.forEach(turn -> id.add(turn.role()).add(turn.content()));
-    return id.add(prompt).add(response).toHex();
+    id.add(prompt).add(response);
+    return condition == null
+        ? id.toHex()
+        : id.add(condition.provider()).add(condition.user()).toHex();
   }
 }

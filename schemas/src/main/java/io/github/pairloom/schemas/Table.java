@@ -16,6 +16,7 @@ public enum Table {
   QUARANTINE,
   SHARDS,
   RESPONSES,
+  EMBEDDINGS,
   PAIRS,
   SCORES,
   SIGNATURES,

@@ -6,13 +6,18 @@ CREATE TABLE IF NOT EXISTS {table} (
   response_id STRING NOT NULL COMMENT 'Key into responses: the reference that is the chosen side',
   context ARRAY<STRUCT<role: STRING, content: STRING>> NOT NULL COMMENT 'Turns before the prompt, oldest first',
   prompt STRING NOT NULL COMMENT 'The user turn that both sides answer, image marker removed',
+  condition STRUCT<
+    provider: STRING COMMENT 'What the provider of the model prefers',
+    user: STRING COMMENT 'What the user prefers'> COMMENT 'Preferences under which chosen is the better side; NULL where the source states none',
   chosen STRING NOT NULL COMMENT 'The better response',
   rejected STRING NOT NULL COMMENT 'The worse response; differs from chosen, unless rejects is image',
   strategy STRING NOT NULL COMMENT 'How the rejected side was made, such as bdhs-attention',
   iteration INT NOT NULL COMMENT 'Iteration whose output was kept, from 1',
   similarity DOUBLE NOT NULL COMMENT 'Cosine of the sentence embeddings of chosen and rejected, -1 to 1, in the recipe\'s scope',
   spans ARRAY<STRUCT<chosen_start: INT, chosen_end: INT, rejected_start: INT, rejected_end: INT>> NOT NULL COMMENT 'Where chosen and rejected differ: half-open ranges of UTF-16 code units, in order; an insertion has an empty range on one side',
-  group_id STRING NOT NULL COMMENT 'pair_id of the first pair that the same strategy made of the same reference: pairs of one group share their key, and losses may be averaged over it',
+  token_spans ARRAY<STRUCT<chosen_start: INT, chosen_end: INT, rejected_start: INT, rejected_end: INT>> NOT NULL COMMENT 'The same in tokens of the model under provenance: half-open ranges of its tokens of each side alone; tokens in a match shorter than the recipe asks for count as changed',
+  segment_weight DOUBLE NOT NULL COMMENT 'Weight in a loss of the tokens within token_spans; all others weigh 1',
+  group_id STRING NOT NULL COMMENT 'pair_id of the first pair that the same strategy made of the same chosen response: pairs of one group share their chosen side, and losses may be averaged over it',
   ordinal INT NOT NULL COMMENT 'Number of the pair in its group, from 0',
   rejects STRING NOT NULL COMMENT 'text: the rejected side is another text about the same image; image: it is the chosen text about another view of the image, provenance.transform',
   chosen_origin STRING NOT NULL COMMENT 'reference: chosen is the response under response_id; sampled: written by the model for this pair; offline: given by the source with its rejected side',
@@ -43,6 +48,7 @@ TBLPROPERTIES (
   'delta.constraints.ids_are_sha256' = 'pair_id RLIKE "^[0-9a-f]{64}$" AND sample_id RLIKE "^[0-9a-f]{64}$" AND image_id RLIKE "^[0-9a-f]{64}$" AND response_id RLIKE "^[0-9a-f]{64}$"',
   'delta.constraints.sides_differ' = 'rejected <> chosen OR rejects = "image"',
   'delta.constraints.labels_are_known' = 'rejects IN ("text", "image") AND chosen_origin IN ("reference", "sampled", "offline") AND ordinal >= 0',
+  'delta.constraints.segment_weight_is_positive' = 'segment_weight > 0',
   'delta.constraints.iteration_counts_from_one' = 'iteration >= 1',
   'delta.constraints.similarity_is_a_cosine' = 'similarity >= -1.0001 AND similarity <= 1.0001'
 )

@@ -112,6 +112,7 @@ class TestTables {
     assertRoundTrip(Table.QUARANTINE, QuarantinedRow.CODEC, quarantined());
     assertRoundTrip(Table.SHARDS, Shard.CODEC, shard());
     assertRoundTrip(Table.RESPONSES, Response.CODEC, response());
+    assertRoundTrip(Table.EMBEDDINGS, ImageEmbedding.CODEC, embedding());
     assertRoundTrip(Table.PAIRS, CandidatePair.CODEC, pair("A boat.", null));
     assertRoundTrip(Table.SCORES, PairScore.CODEC, score());
     assertRoundTrip(Table.RUNS, Run.CODEC, run());
@@ -220,11 +221,18 @@ class TestTables {
               "ordinal_counts_from_zero", Map.of("ordinal", "-1"),
               "origin_is_known", Map.of("origin", "'elsewhere'"),
               "usable_or_dropped", Map.of("text", "CAST(NULL AS STRING)"));
+      case EMBEDDINGS ->
+          Map.of(
+              "ids_are_sha256",
+              noSha,
+              "embedded_or_dropped",
+              Map.of("drop_reason", "'image-missing'"));
       case PAIRS ->
           Map.of(
               "ids_are_sha256", noSha,
               "usable_or_dropped", Map.of("rejected", "chosen"),
               "labels_are_known", noLabel,
+              "segment_weight_is_positive", Map.of("segment_weight", "0.0D"),
               "iteration_counts_from_one", zero,
               "similarity_is_a_cosine", noCosine);
       case SCORES ->
@@ -257,6 +265,7 @@ class TestTables {
               "ids_are_sha256", noSha,
               "sides_differ", Map.of("rejected", "chosen"),
               "labels_are_known", noLabel,
+              "segment_weight_is_positive", Map.of("segment_weight", "0.0D"),
               "iteration_counts_from_one", zero,
               "similarity_is_a_cosine", noCosine);
       case RUNS ->
@@ -276,6 +285,7 @@ class TestTables {
       case QUARANTINE -> rows(QuarantinedRow.CODEC, quarantined());
       case SHARDS -> rows(Shard.CODEC, shard());
       case RESPONSES -> rows(Response.CODEC, response());
+      case EMBEDDINGS -> rows(ImageEmbedding.CODEC, embedding());
       case PAIRS -> rows(CandidatePair.CODEC, pair("A boat.", null));
       case SCORES -> rows(PairScore.CODEC, score());
       case SIGNATURES ->
@@ -322,7 +332,16 @@ class TestTables {
   private static Sample sample() {
     List<Turn> context =
         List.of(new Turn("user", "Hi"), new Turn("assistant", "Hello \uD83D\uDE00"));
-    return new Sample(ID, ID, context, "Describe.", null, "demo", "a.tar#0/1", "{\"k\":1}");
+    return new Sample(
+        ID,
+        ID,
+        context,
+        "Describe.",
+        new Condition(null, "Be brief."),
+        null,
+        "demo",
+        "a.tar#0/1",
+        "{\"k\":1}");
   }
 
   private static QuarantinedRow quarantined() {
@@ -335,6 +354,10 @@ class TestTables {
 
   private static Response response() {
     return new Response(ID, ID, 0, "A beach.", Response.MODEL, false, null, null, provenance());
+  }
+
+  private static ImageEmbedding embedding() {
+    return new ImageEmbedding(ID, ID, "demo", ID, List.of(0.6f, -0.8f), null, null);
   }
 
   private static Run run() {
@@ -361,12 +384,15 @@ class TestTables {
         ID,
         List.of(),
         "Where?",
+        new Condition("Be exact.", null),
         "A beach.",
         rejected,
         "bdhs-attention",
         2,
         0.5,
         List.of(new Span(2, 7, 2, 6)),
+        List.of(new Span(0, 1, 0, 1)),
+        4,
         ID,
         0,
         CandidatePair.TEXT,
@@ -436,6 +462,7 @@ class TestTables {
           case QUARANTINE -> QuarantinedRow.CODEC;
           case SHARDS -> Shard.CODEC;
           case RESPONSES -> Response.CODEC;
+          case EMBEDDINGS -> ImageEmbedding.CODEC;
           case PAIRS -> CandidatePair.CODEC;
           case SCORES -> PairScore.CODEC;
           case RUNS -> Run.CODEC;

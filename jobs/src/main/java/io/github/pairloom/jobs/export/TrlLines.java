@@ -11,6 +11,7 @@ import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.schemas.Turn;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -36,7 +37,11 @@ final class TrlLines {
           + scalar("pair_id", "string")
           + scalar("strategy", "string")
           + scalar("iteration", "int32")
-          + scalar("similarity", "float64");
+          + scalar("similarity", "float64")
+          + scalar("group_id", "string")
+          + scalar("ordinal", "int32")
+          + scalar("provider_preference", "string")
+          + scalar("user_preference", "string");
 
   private TrlLines() {}
 
@@ -71,7 +76,13 @@ final class TrlLines {
                 col("pair_id"),
                 col("strategy"),
                 col("iteration"),
-                col("similarity")));
+                col("similarity"),
+                col("group_id"),
+                col("ordinal"),
+                col("condition.provider").as("provider_preference"),
+                col("condition.user").as("user_preference")),
+            // Every line has every key, which is what readers with declared features want.
+            Map.of("ignoreNullFields", "false"));
     return pairs
         .join(
             images.select(col("image_id").as("key"), col("format")),

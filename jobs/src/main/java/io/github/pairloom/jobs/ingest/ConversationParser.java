@@ -3,6 +3,7 @@ package io.github.pairloom.jobs.ingest;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.pairloom.jobs.recipe.SourceSettings;
+import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.Turn;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,9 +54,27 @@ final class ConversationParser {
       turns = promptAndResponse(fields);
       checkMarkers(turns, 0);
     }
+    Condition condition = condition(fields);
     return new Conversation(
         turns.stream().map(ConversationParser::withoutMarker).toList(),
+        condition,
         fields.isEmpty() ? null : fields.toString());
+  }
+
+  /** Takes the preferences of the row; blank ones are none. */
+  private Condition condition(ObjectNode fields) {
+    String provider = preference(fields, settings.providerPreferenceColumn());
+    String user = preference(fields, settings.userPreferenceColumn());
+    return provider == null && user == null ? null : new Condition(provider, user);
+  }
+
+  private static String preference(ObjectNode fields, String key) {
+    JsonNode given = fields.remove(key);
+    if (given == null || given.isNull()) {
+      return null;
+    }
+    String text = plainText(key, given).strip();
+    return text.isEmpty() ? null : text;
   }
 
   /** Returns whether {@code fields} hold a conversation, a prompt or a response. */

@@ -124,9 +124,18 @@ record Outcome(
       String prompt,
       String response) {
     Image image = row.image();
-    String id = Sample.idOf(image.imageId(), context, prompt, response);
+    String id = Sample.idOf(image.imageId(), context, prompt, row.condition(), response);
     Sample sample =
-        new Sample(id, image.imageId(), context, prompt, response, source, place, row.extra());
+        new Sample(
+            id,
+            image.imageId(),
+            context,
+            prompt,
+            row.condition(),
+            response,
+            source,
+            place,
+            row.extra());
     return new Outcome(id, row.shardUri(), row.row(), turn, image, sample, null, null, 0);
   }
 

@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.ingest;
 
+import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
@@ -17,6 +18,7 @@ import org.apache.spark.sql.types.StructType;
  * @param image the image, where reading the file has shown it; else null
  * @param imageUri file of the image, where it must be opened yet; else null
  * @param turns the conversation, image markers removed; empty unless this is one
+ * @param condition preferences under which the responses are good; may be null
  * @param extra fields that are not read, as a JSON object; may be null
  * @param payload start of the row as it was read; may be null
  * @param reason code of a bad row; else null
@@ -30,6 +32,7 @@ record SourceRow(
     Image image,
     String imageUri,
     List<Turn> turns,
+    Condition condition,
     String extra,
     String payload,
     String reason,
@@ -44,6 +47,7 @@ record SourceRow(
               .add("image", Table.IMAGES.schema())
               .add("image_uri", DataTypes.StringType)
               .add("turns", Table.SAMPLES.schema().apply("context").dataType())
+              .add("condition", Table.SAMPLES.schema().apply("condition").dataType())
               .add("extra", DataTypes.StringType)
               .add("payload", DataTypes.StringType)
               .add("reason", DataTypes.StringType)
@@ -60,6 +64,7 @@ record SourceRow(
         image.known(),
         image.uri(),
         conversation.turns(),
+        conversation.condition(),
         conversation.extra(),
         payload,
         null,
@@ -70,16 +75,17 @@ record SourceRow(
 
   static SourceRow bad(String shardUri, long row, String reason, String detail, String payload) {
     return new SourceRow(
-        shardUri, row, null, null, List.of(), null, payload, reason, detail, null, 0);
+        shardUri, row, null, null, List.of(), null, null, payload, reason, detail, null, 0);
   }
 
   static SourceRow end(String shardUri, long rows, String contentSha256, long bytes) {
     return new SourceRow(
-        shardUri, rows, null, null, List.of(), null, null, null, null, contentSha256, bytes);
+        shardUri, rows, null, null, List.of(), null, null, null, null, null, contentSha256, bytes);
   }
 
   SourceRow withImage(Image opened) {
-    return new SourceRow(shardUri, row, opened, null, turns, extra, payload, null, null, null, 0);
+    return new SourceRow(
+        shardUri, row, opened, null, turns, condition, extra, payload, null, null, null, 0);
   }
 
   SourceRow withDefect(String defect, String found) {

@@ -63,6 +63,7 @@ public record Recipe(
         .add(Settings.canonical(strategy))
         .add(reject.perResponse())
         .add(Settings.canonical(reject.similarity()))
+        .add(Settings.canonical(reject.segments()))
         .add(Settings.canonical(reject.gates()))
         .toHex();
   }

@@ -16,6 +16,7 @@ import java.util.List;
  * @param strategies each makes one rejected response of every reference response
  * @param perResponse rejected responses that each strategy makes of one
  * @param similarity how alike chosen and rejected are said to be
+ * @param segments which tokens count as changed, and what they weigh
  * @param gates what keeps a pair from being used
  */
 public record RejectSettings(
@@ -30,6 +31,8 @@ public record RejectSettings(
             defaults = "1")
         int perResponse,
     @Setting("How alike chosen and rejected are said to be") SimilaritySettings similarity,
+    @Setting("Which tokens of a pair count as changed, and what they weigh")
+        SegmentSettings segments,
     @Setting("What keeps a pair from being used: each gate's name is its drop_reason")
         PairGates gates)
     implements Serializable {

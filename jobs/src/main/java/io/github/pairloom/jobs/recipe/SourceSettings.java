@@ -17,6 +17,8 @@ import java.io.Serializable;
  * @param promptColumn Parquet column or JSON key with the prompt, where there are no conversations
  * @param responseColumn Parquet column or JSON key with the response, where there are no
  *     conversations
+ * @param providerPreferenceColumn Parquet column or JSON key with what the provider prefers
+ * @param userPreferenceColumn Parquet column or JSON key with what the user prefers
  * @param captionPrompt prompt that a bare caption answers
  */
 public record SourceSettings(
@@ -51,6 +53,16 @@ public record SourceSettings(
             value = "Column or key with the response, where there are no conversations",
             defaults = "response")
         String responseColumn,
+    @Setting(
+            value =
+                "Column or key with what the model's provider prefers; a row may lack it. Under another"
+                    + " preference another response may be the better one",
+            defaults = "provider_preference")
+        String providerPreferenceColumn,
+    @Setting(
+            value = "Column or key with what the user prefers; a row may lack it",
+            defaults = "user_preference")
+        String userPreferenceColumn,
     @Setting(
             value = "Prompt that a bare caption (key.txt in a tar) answers",
             defaults = "Describe the image.")

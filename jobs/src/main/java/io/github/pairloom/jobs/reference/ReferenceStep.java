@@ -20,6 +20,7 @@ import io.github.pairloom.schemas.Response;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.vlm.ModelFiles;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -46,6 +47,7 @@ public final class ReferenceStep implements Step {
         Table.RESPONSES,
         "response_id",
         candidates,
+        UnaryOperator.identity(),
         new ReferenceRows(
             context.imageBytes(),
             recipe.model(),

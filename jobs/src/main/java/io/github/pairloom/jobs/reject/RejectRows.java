@@ -3,15 +3,16 @@ package io.github.pairloom.jobs.reject;
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.RowFaults;
-import io.github.pairloom.jobs.RowsUnderWay;
-import io.github.pairloom.jobs.TaskScope;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RejectSettings;
 import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.RowsUnderWay;
+import io.github.pairloom.udfs.TaskScope;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.ImageBytes;
@@ -27,11 +28,11 @@ import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.IntStream;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Row;
 
@@ -125,11 +126,24 @@ record RejectRows(
       pairs = pairs.thenCombine(outcome(row, sample, i, bench, sight), this::joined);
     }
     return pairs.thenApplyAsync(
-        all ->
-            IntStream.range(0, all.size())
-                .mapToObj(i -> CandidatePair.CODEC.toRow(all.get(i).as(i)))
-                .toList(),
-        bench);
+        all -> numbered(all).stream().map(CandidatePair.CODEC::toRow).toList(), bench);
+  }
+
+  /**
+   * Gives the pairs of one reference and strategy ids of their own, the first of them that of the
+   * candidate, and makes those with the same chosen side a group.
+   */
+  private static List<CandidatePair> numbered(List<CandidatePair> pairs) {
+    Map<String, List<String>> groups = new HashMap<>();
+    List<CandidatePair> numbered = new ArrayList<>();
+    for (int i = 0; i < pairs.size(); i++) {
+      CandidatePair pair = pairs.get(i);
+      String id = i == 0 ? pair.pairId() : new ContentId().add(pair.pairId()).add(i).toHex();
+      List<String> group = groups.computeIfAbsent(pair.chosen(), chosen -> new ArrayList<>());
+      group.add(id);
+      numbered.add(pair.as(id, group.get(0), group.size() - 1));
+    }
+    return numbered;
   }
 
   private List<CandidatePair> joined(List<CandidatePair> all, List<CandidatePair> more) {
@@ -184,7 +198,7 @@ record RejectRows(
                           sample.prompt(),
                           chosen,
                           sample.extra() == null ? "" : sample.extra(),
-                          others(row, strategy.otherImages(), sight),
+                          others(row, sight),
                           key),
                       bench),
               bench);
@@ -193,10 +207,17 @@ record RejectRows(
     }
   }
 
-  private static List<RejectionInput.Other> others(Row row, int wanted, ImageSight sight) {
+  private static List<RejectionInput.Other> others(Row row, ImageSight sight) {
     return row.<Row>getList(row.fieldIndex(OtherImages.COLUMN)).stream()
-        .limit(wanted)
-        .map(image -> new RejectionInput.Other(image.getAs("image_id"), () -> sight.read(image)))
+        .map(
+            other -> {
+              Row image = other.getAs("image");
+              Double similarity = other.getAs("similarity");
+              return new RejectionInput.Other(
+                  image.getAs("image_id"),
+                  similarity == null ? Double.NaN : similarity,
+                  () -> sight.read(image));
+            })
         .toList();
   }
 
@@ -221,12 +242,18 @@ record RejectRows(
         row.getAs("response_id"),
         sample.context(),
         sample.prompt(),
+        sample.condition(),
         chosen,
         rejection.text(),
         strategy(index).id(),
         rejection.iteration(),
         rejection.similarity(),
         ChangeSpans.between(chosen, rejection.text()),
+        ChangeSpans.ofTokens(
+            bench.model().response(chosen).ids(),
+            bench.model().response(rejection.text()).ids(),
+            settings.segments().minMatch()),
+        settings.segments().weight(),
         row.getAs("pair_id"),
         0,
         ofImage ? CandidatePair.IMAGE : CandidatePair.TEXT,
@@ -252,12 +279,15 @@ record RejectRows(
         row.getAs("response_id"),
         sample.context(),
         sample.prompt(),
+        sample.condition(),
         chosen,
         null,
         strategy(row.getAs("strategy_index")).id(),
         null,
         null,
         List.of(),
+        List.of(),
+        settings.segments().weight(),
         row.getAs("pair_id"),
         0,
         CandidatePair.TEXT,

@@ -45,11 +45,13 @@ public final class RejectStep implements Step {
     String embedder = embedderRevision(recipe);
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model, embedder);
     ModelCounters counters = ModelCounters.register(context.spark());
+    OtherImages others = new OtherImages(context);
     return ModelRows.run(
         context,
         Table.PAIRS,
         "pair_id",
         candidates,
+        fresh -> others.joined(fresh, model, counters),
         RejectRows.of(context.imageBytes(), recipe, model, embedder, counters),
         counters);
   }
@@ -64,8 +66,8 @@ public final class RejectStep implements Step {
 
   /**
    * Returns one row for each pair that this recipe and these models stand for: columns of {@code
-   * samples}, the image, {@code response_id}, {@code chosen}, {@code pair_id}, {@code
-   * strategy_index} and {@link OtherImages#COLUMN}.
+   * samples}, the image, {@code response_id}, {@code chosen}, {@code pair_id} and {@code
+   * strategy_index}.
    */
   static Dataset<Row> candidates(
       Warehouse warehouse, Recipe recipe, ModelIdentity model, String embedder) {
@@ -81,15 +83,12 @@ public final class RejectStep implements Step {
     Dataset<Row> samples =
         ModelRows.withImages(warehouse, warehouse.read(Table.SAMPLES).join(responses, "sample_id"));
     List<RejectionStrategy> strategies = recipe.reject().strategies();
-    boolean others = strategies.stream().anyMatch(strategy -> strategy.otherImages() > 0);
-    Dataset<Row> inputs =
-        others ? OtherImages.drawn(samples, warehouse, recipe.seed()) : OtherImages.none(samples);
     // One row each by explode, not by a union: that would read and join the inputs once for each.
     Column[] pairs =
         IntStream.range(0, strategies.size())
             .mapToObj(i -> struct(lit(i).as("strategy_index"), pairId(i, recipe, model, embedder)))
             .toArray(Column[]::new);
-    return inputs.withColumn("pair", explode(array(pairs))).select("*", "pair.*").drop("pair");
+    return samples.withColumn("pair", explode(array(pairs))).select("*", "pair.*").drop("pair");
   }
 
   private static Column pairId(int strategy, Recipe recipe, ModelIdentity model, String embedder) {

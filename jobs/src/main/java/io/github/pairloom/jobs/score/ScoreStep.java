@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -102,6 +103,7 @@ public final class ScoreStep implements Step {
         Table.SCORES,
         "score_id",
         candidates,
+        UnaryOperator.identity(),
         new ScoreRows(context.imageBytes(), spec, recipe.score(), recipe.seed(), scorer, counters),
         counters);
   }

@@ -2,6 +2,7 @@ package io.github.pairloom.jobs.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -18,6 +19,7 @@ import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.schemas.Transform;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -28,9 +30,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
@@ -70,7 +74,7 @@ class TestAllStrategies {
             "source.path=" + few(data),
             "source.image-root=" + data,
             "model.path=" + demo,
-            "reject.strategies.5.endpoint.url=http://127.0.0.1:"
+            "reject.strategies.6.endpoint.url=http://127.0.0.1:"
                 + rewriter.getAddress().getPort()
                 + "/v1",
             "reject.per-response=2",
@@ -104,6 +108,7 @@ class TestAllStrategies {
             "bdhs-noise",
             "image-distortion",
             "dropout-ntp",
+            "retrieval",
             "ranked, claims",
             "ranked, objects",
             "ranked, likelihood-gap",
@@ -114,7 +119,8 @@ class TestAllStrategies {
             "crop",
             "black",
             "rotate",
-            "other-image")) {
+            "other-image",
+            "retrieved")) {
       assertTrue(out.lines().anyMatch(line -> line.startsWith(label + " ")), label + "\n" + out);
     }
   }
@@ -125,9 +131,23 @@ class TestAllStrategies {
     long responses = warehouse.read(Table.RESPONSES).count();
     Set<String> recipes =
         pairs.stream().map(pair -> pair.provenance().recipeId()).collect(Collectors.toSet());
-    assertEquals(15, recipes.size());
-    assertEquals(15 * responses, pairs.stream().filter(pair -> pair.ordinal() == 0).count());
-    assertTrue(pairs.stream().filter(pair -> pair.ordinal() == 1).count() >= 15 * responses);
+    assertEquals(17, recipes.size());
+    assertEquals(
+        17 * responses,
+        pairs.stream()
+            .map(pair -> pair.provenance().recipeId() + pair.responseId())
+            .distinct()
+            .count());
+    assertTrue(pairs.size() >= 2 * 17 * responses, "two of each at least");
+    Map<String, List<CandidatePair>> groups =
+        pairs.stream().collect(Collectors.groupingBy(CandidatePair::groupId));
+    assertTrue(groups.values().stream().anyMatch(group -> group.size() > 1));
+    for (List<CandidatePair> group : groups.values()) {
+      assertEquals(1, group.stream().map(CandidatePair::chosen).distinct().count());
+      assertEquals(
+          IntStream.range(0, group.size()).boxed().toList(),
+          group.stream().map(CandidatePair::ordinal).sorted().toList());
+    }
     assertEquals(pairs.size(), pairs.stream().map(CandidatePair::pairId).distinct().count());
     for (CandidatePair pair : pairs) {
       assertEquals(pair.ordinal() == 0, pair.groupId().equals(pair.pairId()));
@@ -146,6 +166,18 @@ class TestAllStrategies {
         assertFalse(pair.dropDetail().isEmpty());
       }
     }
+    for (CandidatePair pair : pairs) {
+      Transform transform = pair.provenance().transform();
+      if (transform != null && transform.name().equals("retrieved-image")) {
+        assertNotEquals(pair.imageId(), transform.parameters().get("image-id"));
+        assertTrue(Double.parseDouble(transform.parameters().get("image-similarity")) < 0.995);
+      }
+      if (pair.dropReason() == null && pair.rejects().equals(CandidatePair.TEXT)) {
+        assertFalse(pair.tokenSpans().isEmpty(), pair::toString);
+      }
+      assertEquals(4, pair.segmentWeight());
+    }
+    assertEquals(SCENES, warehouse.read(Table.EMBEDDINGS).where("size(embedding) = 128").count());
     Set<String> images =
         pairs.stream()
             .filter(pair -> pair.rejects().equals(CandidatePair.IMAGE))
@@ -157,7 +189,8 @@ class TestAllStrategies {
             "crop crop",
             "black black",
             "rotate rotate",
-            "other-image other-image"),
+            "other-image other-image",
+            "retrieved retrieved-image"),
         images);
   }
 

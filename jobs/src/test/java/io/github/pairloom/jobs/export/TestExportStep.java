@@ -19,6 +19,7 @@ import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.Table;
@@ -169,7 +170,11 @@ class TestExportStep {
               "pair_id",
               "strategy",
               "iteration",
-              "similarity"),
+              "similarity",
+              "group_id",
+              "ordinal",
+              "provider_preference",
+              "user_preference"),
           names(line));
       // What TRL's prepare_multimodal_messages asks for: one path for the one image, roles that it
       // knows, string contents, a user turn for the placeholder, and no marker in any text.
@@ -185,6 +190,12 @@ class TestExportStep {
       assertEquals(pair.strategy(), line.get("strategy").asText());
       assertEquals(pair.iteration(), line.get("iteration").asInt());
       assertEquals(pair.similarity(), line.get("similarity").asDouble());
+      assertEquals(pair.groupId(), line.get("group_id").asText());
+      assertEquals(pair.ordinal(), line.get("ordinal").asInt());
+      Condition condition = pair.condition();
+      assertEquals(
+          condition == null ? null : condition.user(), line.get("user_preference").textValue());
+      assertTrue(line.get("provider_preference").isNull());
       assertFalse(lines.get(i).contains("<image>"));
     }
   }

@@ -17,6 +17,7 @@ import io.github.pairloom.jobs.TooManyBadRowsException;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.RecipeReader;
 import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Table;
@@ -28,7 +29,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -89,6 +93,31 @@ class TestIngestStep {
     assertEquals(List.of(List.of(), first, second), samples.stream().map(Sample::context).toList());
     assertEquals(List.of(image, image, image), samples.stream().map(Sample::imageId).toList());
     assertEquals(1, warehouse.read(Table.IMAGES).count());
+  }
+
+  @Test
+  void thePreferencesOfARowTravelWithItsSamplesAndTellThemApart() throws IOException {
+    files.pictures(1);
+    ObjectNode plain = row("images/0.png", QUESTION, "A boat.");
+    ObjectNode brief = plain.deepCopy().put("user_preference", "Be brief. ");
+    ObjectNode both = brief.deepCopy().put("provider_preference", "No brands.");
+    ObjectNode blank = plain.deepCopy().put("user_preference", " ");
+    ObjectNode number = plain.deepCopy().put("user_preference", 7);
+    files.write("rows.jsonl", lines(plain, brief, both, blank, number));
+
+    StepResult result = ingest("llava", "rows.jsonl");
+
+    assertEquals(3, result.written(), "a blank preference is none");
+    assertEquals(Map.of("conversation-malformed", 1L), result.quarantined());
+    assertEquals(
+        Set.of(
+            Optional.empty(),
+            Optional.of(new Condition(null, "Be brief.")),
+            Optional.of(new Condition("No brands.", "Be brief."))),
+        samples().stream()
+            .map(sample -> Optional.ofNullable(sample.condition()))
+            .collect(Collectors.toSet()));
+    assertTrue(samples().stream().allMatch(sample -> sample.extra() == null));
   }
 
   @Test

@@ -48,8 +48,8 @@ class TestRecipeReader {
       """;
 
   private static final String STRATEGIES =
-      "bdhs-attention, bdhs-noise, image-distortion, dropout-ntp, ranked, correctness, corruption,"
-          + " mixed, noise, crop, black, rotate, other-image";
+      "bdhs-attention, bdhs-noise, image-distortion, dropout-ntp, retrieval, ranked, correctness, corruption,"
+          + " mixed, noise, crop, black, rotate, other-image, retrieved";
 
   @TempDir Path folder;
 
@@ -69,6 +69,8 @@ class TestRecipeReader {
                 "conversations",
                 "prompt",
                 "response",
+                "provider_preference",
+                "user_preference",
                 "Describe the image."),
             new ModelSpec("models/demo", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS),
             new ReferenceSettings(1, new Sampling(0.2, 0.9, 256)),
@@ -76,6 +78,7 @@ class TestRecipeReader {
                 List.of(new BdhsAttention(0.99, bdhs)),
                 1,
                 new SimilaritySettings("minilm", SimilaritySettings.Scope.RESPONSE),
+                new SegmentSettings(3, 4),
                 new PairGates(
                     true,
                     true,
@@ -123,6 +126,8 @@ class TestRecipeReader {
               conversations-column: talk
               prompt-column: question
               response-column: 42
+              provider-preference-column: house
+              user-preference-column: guest
               caption-prompt: "What is this?"
             model:
               path: /models/big
@@ -149,6 +154,7 @@ class TestRecipeReader {
               similarity:
                 model: models/e5
                 scope: sentence
+              segments: {min-match: 2, weight: 5}
               gates:
                 cut-off: false
                 control-token: false
@@ -208,6 +214,8 @@ class TestRecipeReader {
                 "talk",
                 "question",
                 "42",
+                "house",
+                "guest",
                 "What is this?"),
             new ModelSpec(
                 "/models/big",
@@ -221,6 +229,7 @@ class TestRecipeReader {
                 List.of(new BdhsAttention(0, greedy), new BdhsNoise(300, defaults)),
                 3,
                 new SimilaritySettings("models/e5", SimilaritySettings.Scope.SENTENCE),
+                new SegmentSettings(2, 5),
                 new PairGates(false, false, List.of("no"), 1, false, false, 0.9, 0.1, 2)),
             new ScoreSettings(
                 List.of(new ModelSpec("m2", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS)),
@@ -308,7 +317,7 @@ class TestRecipeReader {
             "line 10: reject.similarty: unknown key (did you mean similarity?)",
             "line 11: reject.mask-rate: unknown key (there is reject.strategies.N.mask-rate)",
             "line 12: reject.pear: unknown key (known here: strategies, per-response,"
-                + " similarity, gates)"),
+                + " similarity, segments, gates)"),
         problems(SMALLEST + "\nreject:\n  similarty: {}\n  mask-rate: 1\n  pear: 2\n"));
   }
 

@@ -309,7 +309,8 @@ class TestSelectStep {
         Table.SAMPLES,
         Sample.CODEC,
         List.of(
-            new Sample(id("sample"), id("image"), List.of(), "Where?", null, source, "a#1", null)));
+            new Sample(
+                id("sample"), id("image"), List.of(), "Where?", null, null, source, "a#1", null)));
   }
 
   private StepResult select() {

@@ -2,6 +2,13 @@ package io.github.pairloom.udfs.image;
 
 import static io.github.pairloom.schemas.Check.check;
 
+import io.github.pairloom.udfs.KeyedRandom;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import javax.imageio.ImageIO;
+
 /** What makes another picture of a picture, of the same size. All pure functions. */
 public final class ImageEdits {
   private ImageEdits() {}
@@ -9,6 +16,53 @@ public final class ImageEdits {
   /** Returns a black picture of the same size. */
   public static RgbImage black(RgbImage picture) {
     return RgbImage.wrap(picture.width(), picture.height(), new byte[picture.toBytes().length]);
+  }
+
+  /**
+   * Returns the picture after forward diffusion on its samples scaled to [-1, 1], cut off there.
+   *
+   * @param steps N, 0 to {@value DiffusionNoise#MAX_STEPS}
+   * @param key as in {@link DiffusionNoise#apply}
+   */
+  public static RgbImage noise(RgbImage picture, int steps, KeyedRandom key) {
+    int width = picture.width();
+    int height = picture.height();
+    float[] clean = new float[RgbImage.CHANNELS * width * height];
+    for (int i = 0; i < clean.length; i++) {
+      int pixel = i % (width * height);
+      int channel = i / (width * height);
+      clean[i] = picture.sample(pixel % width, pixel / width, channel) / 127.5f - 1;
+    }
+    float[] noisy =
+        DiffusionNoise.apply(PixelTensor.wrap(height, width, clean), steps, key).toArray();
+    byte[] rgb = new byte[noisy.length];
+    for (int i = 0; i < noisy.length; i++) {
+      int pixel = i % (width * height);
+      int channel = i / (width * height);
+      long sample = Math.round((noisy[i] + 1) * 127.5);
+      rgb[pixel * RgbImage.CHANNELS + channel] = (byte) Math.max(0, Math.min(255, sample));
+    }
+    return RgbImage.wrap(width, height, rgb);
+  }
+
+  /** Returns the picture as the bytes of a PNG file. */
+  public static byte[] toPng(RgbImage picture) {
+    BufferedImage image =
+        new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < picture.height(); y++) {
+      for (int x = 0; x < picture.width(); x++) {
+        int red = picture.sample(x, y, 0);
+        int green = picture.sample(x, y, 1);
+        image.setRGB(x, y, red << 16 | green << 8 | picture.sample(x, y, 2));
+      }
+    }
+    ByteArrayOutputStream png = new ByteArrayOutputStream();
+    try {
+      ImageIO.write(image, "png", png);
+    } catch (IOException e) {
+      throw new UncheckedIOException("Memory can be written to", e);
+    }
+    return png.toByteArray();
   }
 
   /**

@@ -14,7 +14,7 @@ import java.util.function.Function;
  * arXiv 2502.13146).
  */
 public sealed interface ImageSide extends RejectionStrategy
-    permits ImageNoise, ImageCrop, ImageBlack, ImageRotation, OtherImage {
+    permits ImageNoise, ImageCrop, ImageBlack, ImageRotation, OtherImage, RetrievedImage {
   @Override
   default boolean rejectsImage() {
     return true;

@@ -52,6 +52,16 @@ public record Mixed(
   }
 
   @Override
+  public boolean wantsOtherImage() {
+    return policy.wantsOtherImage();
+  }
+
+  @Override
+  public Optional<Neighbourhood> wantsNeighbours() {
+    return policy.wantsNeighbours();
+  }
+
+  @Override
   public CompletableFuture<List<Rejection>> reject(RejectionInput input, Workbench bench) {
     Optional<String> offline = Extra.values(input.extra(), offlineRejected).stream().findFirst();
     if (offline.isEmpty() || input.key().with("mixed").uniform(0) >= offlineShare) {

@@ -12,8 +12,8 @@ import java.util.function.Function;
 @SettingType("other-image")
 public record OtherImage() implements ImageSide {
   @Override
-  public int otherImages() {
-    return 1;
+  public boolean wantsOtherImage() {
+    return true;
   }
 
   @Override

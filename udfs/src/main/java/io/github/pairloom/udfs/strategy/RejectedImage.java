@@ -24,10 +24,12 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
   static final String BLACK = "black";
   static final String ROTATE = "rotate";
   static final String OTHER_IMAGE = "other-image";
+  static final String RETRIEVED_IMAGE = "retrieved-image";
 
-  /** Parameter of {@link #OTHER_IMAGE}: the image's id. */
+  /** Parameter of another image: its id. */
   public static final String IMAGE_ID = "image-id";
 
+  private static final String SIMILARITY = "image-similarity";
   private static final String STEPS = "noise-steps";
   private static final String NOISE_KEY = "noise-key";
 
@@ -77,6 +79,17 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
     return new RejectedImage(eye.apply(picture), OTHER_IMAGE, Map.of(IMAGE_ID, imageId));
   }
 
+  static RejectedImage retrieved(RejectionInput.Other other, Function<RgbImage, PixelTensor> eye) {
+    return retrieved(
+        other.imageId(), Double.toString(other.similarity()), other.picture().get(), eye);
+  }
+
+  private static RejectedImage retrieved(
+      String imageId, String similarity, RgbImage picture, Function<RgbImage, PixelTensor> eye) {
+    return new RejectedImage(
+        eye.apply(picture), RETRIEVED_IMAGE, Map.of(IMAGE_ID, imageId, SIMILARITY, similarity));
+  }
+
   private RejectedImage(PixelTensor pixels, String name, Map<String, String> parameters) {
     this(pixels, new Transform(name, parameters, pixels.sha256(), null));
   }
@@ -111,6 +124,7 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
           case BLACK -> black(picture, eye);
           case ROTATE -> rotate(picture, Double.parseDouble(with.get("degrees")), eye);
           case OTHER_IMAGE -> other(with.get(IMAGE_ID), picture, eye);
+          case RETRIEVED_IMAGE -> retrieved(with.get(IMAGE_ID), with.get(SIMILARITY), picture, eye);
           default ->
               throw new IllegalArgumentException(
                   "Cannot make an image again by transform " + transform.name());

@@ -20,7 +20,8 @@ import java.util.function.Supplier;
  * @param prompt the user turn that was answered
  * @param chosen the reference response
  * @param extra what else the source says of the sample, as one JSON object; empty if nothing
- * @param others other images, as many as the strategy wants and there are
+ * @param others other images, as many as the strategy wants and there are; retrieved ones with the
+ *     most similar first
  * @param key root of this response's draws
  */
 public record RejectionInput(
@@ -36,9 +37,10 @@ public record RejectionInput(
   /**
    * Another image.
    *
+   * @param similarity cosine of its embedding with that of the image; NaN where it was drawn
    * @param picture reads it
    */
-  public record Other(String imageId, Supplier<RgbImage> picture) {}
+  public record Other(String imageId, double similarity, Supplier<RgbImage> picture) {}
 
   public RejectionInput {
     requireNonNull(picture, "picture is null");

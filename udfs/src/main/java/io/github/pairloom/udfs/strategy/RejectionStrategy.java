@@ -17,6 +17,7 @@ public sealed interface RejectionStrategy extends Serializable
         BdhsNoise,
         ImageDistortion,
         DropoutNtp,
+        Retrieval,
         Ranked,
         Correctness,
         Corruption,
@@ -40,9 +41,14 @@ public sealed interface RejectionStrategy extends Serializable
     return false;
   }
 
-  /** Returns how many other images of the table are wanted with each input. */
-  default int otherImages() {
-    return 0;
+  /** Returns whether another image of the table, drawn, is wanted with each input. */
+  default boolean wantsOtherImage() {
+    return false;
+  }
+
+  /** Returns which of the most similar other images are wanted with each input. */
+  default Optional<Neighbourhood> wantsNeighbours() {
+    return Optional.empty();
   }
 
   /** Returns which model writes, if it is not the one on the bench. */

@@ -2,12 +2,11 @@ package io.github.pairloom.udfs.text;
 
 import com.github.difflib.DiffUtils;
 import com.github.difflib.algorithm.myers.MyersDiffWithLinearSpace;
-import com.github.difflib.patch.AbstractDelta;
 import com.github.difflib.patch.Chunk;
 import io.github.pairloom.schemas.Span;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -40,61 +39,92 @@ public final class ChangeSpans {
     Pieces from = Pieces.of(chosen);
     Pieces to = Pieces.of(rejected);
     List<Span> spans = new ArrayList<>();
-    if (from.texts.size() + to.texts.size() > MAX_PIECES) {
-      middle(from, to).ifPresent(spans::add);
-      return spans;
-    }
-    List<AbstractDelta<String>> deltas =
-        DiffUtils.diff(from.texts, to.texts, new MyersDiffWithLinearSpace<>()).getDeltas();
-    for (AbstractDelta<String> delta : deltas) {
-      Span span = span(from, to, delta.getSource(), delta.getTarget());
+    for (Span change : changes(from.texts, to.texts)) {
+      int start = from.starts.get(change.chosenStart());
+      int end = from.starts.get(change.chosenEnd());
+      int rejectedStart = to.starts.get(change.rejectedStart());
+      int rejectedEnd = to.starts.get(change.rejectedEnd());
       int last = spans.size() - 1;
-      if (last >= 0
-          && chosen.substring(spans.get(last).chosenEnd(), span.chosenStart()).isBlank()) {
-        Span before = spans.get(last);
-        spans.set(
-            last,
-            new Span(
-                before.chosenStart(),
-                span.chosenEnd(),
-                before.rejectedStart(),
-                span.rejectedEnd()));
-      } else {
-        spans.add(span);
+      if (last >= 0 && chosen.substring(spans.get(last).chosenEnd(), start).isBlank()) {
+        Span before = spans.remove(last);
+        start = before.chosenStart();
+        rejectedStart = before.rejectedStart();
       }
+      spans.add(new Span(start, end, rejectedStart, rejectedEnd));
     }
     return spans;
   }
 
-  private static Span span(Pieces from, Pieces to, Chunk<String> source, Chunk<String> target) {
-    return new Span(
-        from.starts.get(source.getPosition()),
-        from.starts.get(source.getPosition() + source.size()),
-        to.starts.get(target.getPosition()),
-        to.starts.get(target.getPosition() + target.size()));
+  /**
+   * Returns the spans in which two sequences of tokens differ, in order and apart from each other.
+   *
+   * @param minMatch tokens in a row that both must have in common not to count as changed
+   */
+  public static List<Span> ofTokens(int[] chosen, int[] rejected, int minMatch) {
+    List<Integer> from = Arrays.stream(chosen).boxed().toList();
+    List<Integer> to = Arrays.stream(rejected).boxed().toList();
+    List<Span> spans = new ArrayList<>();
+    int fromChanged = 0;
+    int toChanged = 0;
+    int fromEqual = 0;
+    int toEqual = 0;
+    for (Span change : changes(from, to)) {
+      if (change.chosenStart() - fromEqual >= minMatch) {
+        add(spans, fromChanged, fromEqual, toChanged, toEqual);
+        fromChanged = change.chosenStart();
+        toChanged = change.rejectedStart();
+      }
+      fromEqual = change.chosenEnd();
+      toEqual = change.rejectedEnd();
+    }
+    boolean equal = fromEqual == 0 && toEqual == 0;
+    boolean matches = equal || from.size() - fromEqual >= minMatch;
+    add(
+        spans,
+        fromChanged,
+        matches ? fromEqual : from.size(),
+        toChanged,
+        matches ? toEqual : to.size());
+    return spans;
   }
 
-  private static Optional<Span> middle(Pieces from, Pieces to) {
-    int n = from.texts.size();
-    int m = to.texts.size();
+  private static void add(
+      List<Span> spans, int chosenStart, int chosenEnd, int rejectedStart, int rejectedEnd) {
+    if (chosenEnd > chosenStart || rejectedEnd > rejectedStart) {
+      spans.add(new Span(chosenStart, chosenEnd, rejectedStart, rejectedEnd));
+    }
+  }
+
+  /** Returns the spans in which two lists differ, in their items. */
+  private static <T> List<Span> changes(List<T> from, List<T> to) {
+    if (from.size() + to.size() > MAX_PIECES) {
+      return middle(from, to);
+    }
+    return DiffUtils.diff(from, to, new MyersDiffWithLinearSpace<>()).getDeltas().stream()
+        .map(delta -> span(delta.getSource(), delta.getTarget()))
+        .toList();
+  }
+
+  private static <T> Span span(Chunk<T> source, Chunk<T> target) {
+    return new Span(
+        source.getPosition(),
+        source.getPosition() + source.size(),
+        target.getPosition(),
+        target.getPosition() + target.size());
+  }
+
+  private static <T> List<Span> middle(List<T> from, List<T> to) {
+    int n = from.size();
+    int m = to.size();
     int head = 0;
-    while (head < Math.min(n, m) && from.texts.get(head).equals(to.texts.get(head))) {
+    while (head < Math.min(n, m) && from.get(head).equals(to.get(head))) {
       head++;
     }
     int tail = 0;
-    while (tail < Math.min(n, m) - head
-        && from.texts.get(n - 1 - tail).equals(to.texts.get(m - 1 - tail))) {
+    while (tail < Math.min(n, m) - head && from.get(n - 1 - tail).equals(to.get(m - 1 - tail))) {
       tail++;
     }
-    if (head == n && head == m) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        new Span(
-            from.starts.get(head),
-            from.starts.get(n - tail),
-            to.starts.get(head),
-            to.starts.get(m - tail)));
+    return head == n && head == m ? List.of() : List.of(new Span(head, n - tail, head, m - tail));
   }
 
   /** The pieces of a text and where they start; one more start than pieces, the text's end. */

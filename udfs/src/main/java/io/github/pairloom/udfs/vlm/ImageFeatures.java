@@ -3,6 +3,7 @@ package io.github.pairloom.udfs.vlm;
 import static io.github.pairloom.schemas.Check.check;
 
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 
 /**
  * An encoded image: one embedding per image token, in the language model's space. Read-only; an
@@ -39,6 +40,23 @@ public final class ImageFeatures {
   /** Returns the memory that the embeddings take. */
   public long bytes() {
     return (long) values.length * Float.BYTES;
+  }
+
+  /**
+   * Returns the image as one embedding: the mean of its tokens', scaled to length 1. Images with
+   * like content have a high cosine.
+   */
+  public float[] pooled() {
+    double[] sum = new double[width()];
+    for (int i = 0; i < values.length; i++) {
+      sum[i % sum.length] += values[i];
+    }
+    double length = Math.sqrt(Arrays.stream(sum).map(x -> x * x).sum());
+    float[] pooled = new float[sum.length];
+    for (int i = 0; i < pooled.length; i++) {
+      pooled[i] = (float) (length == 0 ? 0 : sum[i] / length);
+    }
+    return pooled;
   }
 
   void writeTo(FloatBuffer target, int token) {

@@ -43,7 +43,8 @@ class TestImageSides {
         new ImageCrop(0.01, 0.2),
         new ImageBlack(),
         new ImageRotation(10, 80),
-        new OtherImage());
+        new OtherImage(),
+        new RetrievedImage(0.995));
   }
 
   private static RejectionInput input(Scene scene, Scene other) {
@@ -56,7 +57,7 @@ class TestImageSides {
         input.prompt(),
         input.chosen(),
         "",
-        List.of(new RejectionInput.Other("other", other::image)),
+        List.of(new RejectionInput.Other("other", 0.9, other::image)),
         KeyedRandom.of(SEED).with(scene.response()));
   }
 
@@ -68,7 +69,10 @@ class TestImageSides {
         RejectionInput input = input(scene, other);
         Rejection rejection = demo.reject(strategy, input).get(0);
         Transform transform = rejection.transform();
-        RgbImage source = strategy instanceof OtherImage ? other.image() : scene.image();
+        RgbImage source =
+            strategy instanceof OtherImage || strategy instanceof RetrievedImage
+                ? other.image()
+                : scene.image();
 
         String again = RejectedImage.rebuild(transform, source, demo.model::preprocess).sha256();
 

@@ -52,6 +52,51 @@ class TestChangeSpans {
         ChangeSpans.between(same + same, same + same + "b"));
   }
 
+  @Test
+  void tokensInAMatchThatIsTooShortCountAsChanged() {
+    int[] chosen = {1, 2, 3, 4, 9, 5, 6, 8, 10, 11, 12};
+    int[] rejected = {1, 2, 3, 4, 7, 5, 6, 7, 7, 10, 11, 12};
+    assertEquals(
+        List.of(new Span(4, 8, 4, 9)), ChangeSpans.ofTokens(chosen, rejected, 3), "5 6 is short");
+    assertEquals(
+        List.of(new Span(4, 5, 4, 5), new Span(7, 8, 7, 9)),
+        ChangeSpans.ofTokens(chosen, rejected, 1));
+    assertEquals(
+        List.of(new Span(0, 3, 0, 3)),
+        ChangeSpans.ofTokens(new int[] {1, 2, 3}, new int[] {1, 5, 3}, 3),
+        "at the ends too");
+    assertEquals(
+        List.of(new Span(3, 3, 3, 4)),
+        ChangeSpans.ofTokens(new int[] {1, 2, 3}, new int[] {1, 2, 3, 4}, 3));
+    assertEquals(List.of(), ChangeSpans.ofTokens(new int[] {1}, new int[] {1}, 3));
+    assertEquals(List.of(), ChangeSpans.ofTokens(new int[0], new int[0], 3));
+  }
+
+  @RepeatedTest(100)
+  void outsideTheTokenSpansBothSidesHaveTheSameTokensInRunsThatAreLongEnough() {
+    long seed = Long.getLong("tests.seed", System.nanoTime());
+    Random random = new Random(seed);
+    int[] chosen = random.ints(random.nextInt(30), 0, 4).toArray();
+    int[] rejected = random.ints(random.nextInt(30), 0, 4).toArray();
+    List<Span> spans = ChangeSpans.ofTokens(chosen, rejected, 3);
+    int from = 0;
+    int to = 0;
+    for (int i = 0; i <= spans.size(); i++) {
+      boolean last = i == spans.size();
+      int length = (last ? chosen.length : spans.get(i).chosenStart()) - from;
+      int length2 = (last ? rejected.length : spans.get(i).rejectedStart()) - to;
+      assertEquals(length, length2, "rerun with -Dtests.seed=" + seed);
+      assertTrue(length == 0 || length >= 3 || spans.isEmpty(), "rerun with -Dtests.seed=" + seed);
+      for (int k = 0; k < length; k++) {
+        assertEquals(chosen[from + k], rejected[to + k], "rerun with -Dtests.seed=" + seed);
+      }
+      if (!last) {
+        from = spans.get(i).chosenEnd();
+        to = spans.get(i).rejectedEnd();
+      }
+    }
+  }
+
   @RepeatedTest(200)
   void puttingTheRejectedSidesInPlaceGivesTheRejectedText() {
     long seed = Long.getLong("tests.seed", System.nanoTime());

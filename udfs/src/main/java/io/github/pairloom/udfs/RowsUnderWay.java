@@ -1,4 +1,4 @@
-package io.github.pairloom.jobs;
+package io.github.pairloom.udfs;
 
 import java.util.ArrayDeque;
 import java.util.Deque;

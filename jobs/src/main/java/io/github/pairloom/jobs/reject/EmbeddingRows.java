@@ -1,0 +1,79 @@
+package io.github.pairloom.jobs.reject;
+
+import io.github.pairloom.jobs.ImageSight;
+import io.github.pairloom.jobs.ModelCounters;
+import io.github.pairloom.jobs.RowFaults;
+import io.github.pairloom.schemas.ImageEmbedding;
+import io.github.pairloom.udfs.RowsUnderWay;
+import io.github.pairloom.udfs.TaskScope;
+import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.vlm.ExecutorModels;
+import io.github.pairloom.udfs.vlm.ModelIdentity;
+import io.github.pairloom.udfs.vlm.ModelSpec;
+import io.github.pairloom.udfs.vlm.VisionLanguageModel;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.sql.Row;
+
+/**
+ * Has a model's vision tower look at each image.
+ *
+ * @param counters takes what the model did, as each task ends
+ */
+record EmbeddingRows(
+    ImageBytes bytes, ModelSpec spec, ModelIdentity identity, ModelCounters counters)
+    implements MapPartitionsFunction<Row, Row> {
+  @Override
+  public Iterator<Row> call(Iterator<Row> rows) {
+    if (!rows.hasNext()) {
+      return rows;
+    }
+    TaskScope scope = TaskScope.open();
+    scope.keep(counters);
+    VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
+    ImageSight sight = new ImageSight(bytes, model);
+    return new RowsUnderWay<>(
+        rows,
+        row ->
+            new RowsUnderWay.Begun<>(
+                embedding(row, sight).thenApply(ImageEmbedding.CODEC::toRow), sight.bytes()),
+        model::await,
+        scope::close,
+        spec.batch().aheadMegabytes());
+  }
+
+  private CompletableFuture<ImageEmbedding> embedding(Row row, ImageSight sight) {
+    CompletableFuture<float[]> pooled;
+    try {
+      pooled = sight.of(row).features().thenApply(features -> features.pooled());
+    } catch (RuntimeException e) {
+      pooled = CompletableFuture.failedFuture(e);
+    }
+    return pooled.handle(
+        (values, failure) ->
+            failure == null
+                ? embedding(row, values, null, null)
+                : embedding(row, null, RowFaults.reasonOf(failure), RowFaults.detailOf(failure)));
+  }
+
+  private ImageEmbedding embedding(Row row, float[] values, String dropReason, String dropDetail) {
+    List<Float> embedding = null;
+    if (values != null) {
+      embedding = new ArrayList<>(values.length);
+      for (float value : values) {
+        embedding.add(value);
+      }
+    }
+    return new ImageEmbedding(
+        row.getAs("embedding_id"),
+        row.getAs("image_id"),
+        identity.id(),
+        identity.revision(),
+        embedding,
+        dropReason,
+        dropDetail);
+  }
+}
