@@ -256,6 +256,11 @@ class TestTables {
               "similarity_is_a_share", Map.of("similarity", "1.5D"));
       case CONTAMINATIONS ->
           Map.of("kind_is_known", Map.of("kind", "'sample'"), "id_is_sha256", Map.of("id", "''"));
+      case CONTRADICTIONS ->
+          Map.of(
+              "ids_are_sha256", Map.of("other_id", "''"),
+              "kind_is_known", Map.of("kind", "'other'"),
+              "contradicts_another", Map.of("other_id", "pair_id"));
       case SELECTIONS ->
           Map.of(
               "pair_id_is_sha256", Map.of("pair_id", "''"),
@@ -296,6 +301,9 @@ class TestTables {
               List.of(RowFactory.create("pair", ID, ID, null, 0.9)), table.schema());
       case CONTAMINATIONS ->
           spark.createDataFrame(List.of(RowFactory.create("image", ID, "pope")), table.schema());
+      case CONTRADICTIONS ->
+          spark.createDataFrame(
+              List.of(RowFactory.create(ID, "reversed", "f".repeat(64))), table.schema());
       case SELECTIONS ->
           spark.createDataFrame(List.of(RowFactory.create(ID, null, null)), table.schema());
       case PREFERENCE_PAIRS ->
@@ -466,7 +474,7 @@ class TestTables {
           case PAIRS -> CandidatePair.CODEC;
           case SCORES -> PairScore.CODEC;
           case RUNS -> Run.CODEC;
-          case SIGNATURES, DUPLICATES, CONTAMINATIONS, SELECTIONS, PREFERENCE_PAIRS ->
+          case SIGNATURES, DUPLICATES, CONTAMINATIONS, CONTRADICTIONS, SELECTIONS, PREFERENCE_PAIRS ->
               throw new IllegalArgumentException(table + " is written by SQL alone");
         };
     return (RecordCodec<Record>) codec;

@@ -11,7 +11,8 @@ import java.util.TreeMap;
 
 /**
  * Step {@code dedup}: labels duplicates in table {@code duplicates} and what evaluation sets hold
- * in table {@code contaminations}. Of each cluster of duplicates one is kept; the others name it.
+ * in table {@code contaminations}, and in table {@code contradictions} pairs that say the opposite of
+ * each other. Of each cluster of duplicates one is kept; the others name it.
  * Nothing is deleted. Step {@code select} drops what is labelled.
  */
 public final class DedupStep implements Step {
@@ -20,6 +21,9 @@ public final class DedupStep implements Step {
 
   /** Reason code of a pair whose prompt stands in an evaluation set. */
   public static final String CONTAMINATED_PROMPT = "contaminated-prompt";
+
+  /** Reason code of a pair whose two texts another pair has the other way round. */
+  public static final String CONTRADICTION = "contradiction";
 
   /** Reason code of a pair in whose place another one is kept. */
   public static final String DUPLICATE_PAIR = "duplicate-pair";
@@ -43,6 +47,10 @@ public final class DedupStep implements Step {
     metrics.putAll(ImageLabels.write(context, settings.images()));
     metrics.putAll(
         new Contamination(context).write(settings.evaluations(), settings.images().radius()));
+    long contradictory = Contradictions.write(context.warehouse());
+    if (contradictory > 0) {
+      metrics.put("contradictory-pairs", (double) contradictory);
+    }
     return new PairDedup(context).run(metrics);
   }
 }

@@ -191,6 +191,8 @@ final class PairDedup {
     Stream<Column> rejected =
         Stream.of(
             col("rejects"),
+            // Under another preference it is another statement.
+            col("condition"),
             when(
                     col("rejects").equalTo(CandidatePair.IMAGE),
                     col("provenance.transform.pixels_sha256"))

@@ -27,7 +27,8 @@ import org.apache.spark.sql.Row;
  *
  * <p>A pair with a drop_reason of its own is dropped for that reason, one whose rejected side a
  * scoring model prefers as {@value PairScore#REJECTED_PREFERRED} (unless the recipe keeps these),
- * one of an evaluation set's image or prompt for that, and one that step {@code dedup} labels as a
+ * one whose two texts another pair has the other way round as {@value DedupStep#CONTRADICTION}, one
+ * of an evaluation set's image or prompt for that, and one that step {@code dedup} labels as a
  * duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is kept. A verdict stands: a
  * better duplicate that comes later does not replace a kept pair, for trainers may have seen it;
  * that is why dedup keeps what is in {@code preference_pairs}. Of the others, the recipe's filters,
@@ -127,9 +128,15 @@ public final class SelectStep implements Step {
     Dataset<Row> contaminations = warehouse.latest(Table.CONTAMINATIONS);
     Dataset<Row> images = contaminations.where(col("kind").equalTo("image")).select("id");
     Dataset<Row> prompts = contaminations.where(col("kind").equalTo("pair")).select("id");
+    Dataset<Row> reversed =
+        warehouse
+            .latest(Table.CONTRADICTIONS)
+            .where(col("kind").equalTo("reversed"))
+            .select(col("pair_id").as("id"));
     Dataset<Row> refused =
         marked(pairs, "pair_id", ScoreStep.refused(context), PairScore.REJECTED_PREFERRED);
-    Dataset<Row> apart = marked(refused, "image_id", images, DedupStep.CONTAMINATED_IMAGE);
+    Dataset<Row> agreed = marked(refused, "pair_id", reversed, DedupStep.CONTRADICTION);
+    Dataset<Row> apart = marked(agreed, "image_id", images, DedupStep.CONTAMINATED_IMAGE);
     return marked(apart, "pair_id", prompts, DedupStep.CONTAMINATED_PROMPT)
         .join(
             duplicates, col("pair_id").equalTo(col("id")).and(col("drop_reason").isNull()), "left")

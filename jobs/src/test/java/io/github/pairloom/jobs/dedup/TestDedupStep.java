@@ -16,6 +16,7 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.dedup.ImageDedup;
 import io.github.pairloom.udfs.dedup.Jaccard;
@@ -129,6 +130,37 @@ class TestDedupStep {
     assertEquals(1, kept().values().stream().filter("kept"::equals).count());
     assertEquals(2, kept().size());
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
+  }
+
+  @Test
+  void aTextChosenHereAndRejectedThereIsAContradictionUnderTheSameConditionOnly() {
+    CandidatePair reverse =
+        pair("b", id("image"), "Where?", "A  boat. ", "A beach.", "s", 1);
+    Pairs.add(
+        warehouse,
+        pair("a", "A boat.", "s", 1),
+        reverse,
+        pair("c", id("image"), "Where?", "A cat.", "A beach.", "s", 1),
+        pair("d", id("image"), "Where?", "A dog.", "A cup.", "s", 1),
+        Pairs.withCondition(
+            pair("e", id("image"), "Where?", "A cup.", "A dog.", "s", 1),
+            new Condition(null, "Be brief.")),
+        pair("f", id("image"), "Who?", "A cup.", "A dog.", "s", 1));
+
+    StepResult result = dedup(settings(1));
+
+    Map<String, String> found = new TreeMap<>();
+    for (Row row : warehouse.read(Table.CONTRADICTIONS).collectAsList()) {
+      found.put(row.getString(0), row.getString(1) + " " + row.getString(2));
+    }
+    assertEquals(
+        new TreeMap<>(
+            Map.of(
+                id("a"), "reversed " + id("b"),
+                id("b"), "reversed " + id("a"),
+                id("c"), "mixed " + id("a"))),
+        found);
+    assertEquals(3.0, result.metrics().get("contradictory-pairs"));
   }
 
   @Test

@@ -9,6 +9,7 @@ import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Likelihood;
 import io.github.pairloom.schemas.PairScore;
@@ -177,6 +178,35 @@ public final class Pairs {
         List.of(new Turn(Turn.USER, content), new Turn(Turn.ASSISTANT, "Yes.")),
         pair.prompt(),
         pair.condition(),
+        pair.chosen(),
+        pair.rejected(),
+        pair.strategy(),
+        pair.iteration(),
+        pair.similarity(),
+        pair.spans(),
+        pair.tokenSpans(),
+        pair.segmentWeight(),
+        pair.groupId(),
+        pair.ordinal(),
+        pair.rejects(),
+        pair.chosenOrigin(),
+        pair.judgement(),
+        pair.failedGates(),
+        pair.dropReason(),
+        pair.dropDetail(),
+        pair.provenance());
+  }
+
+  /** Returns {@code pair} under {@code condition}. */
+  public static CandidatePair withCondition(CandidatePair pair, Condition condition) {
+    return new CandidatePair(
+        pair.pairId(),
+        pair.sampleId(),
+        pair.imageId(),
+        pair.responseId(),
+        pair.context(),
+        pair.prompt(),
+        condition,
         pair.chosen(),
         pair.rejected(),
         pair.strategy(),

@@ -9,6 +9,7 @@ import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageDecoder;
 import io.github.pairloom.udfs.image.ImageEdits;
 import io.github.pairloom.udfs.image.ImageLimits;
+import io.github.pairloom.udfs.image.PerceptualHash;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
@@ -84,6 +85,18 @@ final class Functions {
                 ChangeSpans.between((String) arguments[0], (String) arguments[1]).stream()
                     .map(SPAN::toRow)
                     .toArray()),
+        simple(
+            "image_phash",
+            List.of("image"),
+            List.of(IMAGE),
+            1,
+            TEXT,
+            "Returns what an image looks like as 256 bits in 64 hex digits: pictures that look alike"
+                + " differ in few bits; NULL if the bytes are no image.",
+            arguments ->
+                picture(arguments[0])
+                    .map(picture -> PerceptualHash.toHex(PerceptualHash.of(picture)))
+                    .orElse(null)),
         simple(
             "image_noise",
             List.of("image", "steps", "seed"),

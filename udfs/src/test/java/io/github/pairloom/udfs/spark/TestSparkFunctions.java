@@ -14,6 +14,7 @@ import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.image.ImageDecoder;
 import io.github.pairloom.udfs.image.ImageEdits;
 import io.github.pairloom.udfs.image.ImageLimits;
+import io.github.pairloom.udfs.image.PerceptualHash;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -95,15 +96,18 @@ class TestSparkFunctions {
   @Test
   void imagesAreNoisedAndWhatIsNoImageGivesNull() {
     List<Row> rows =
-        sql("SELECT id, image_noise(image, 500, 3), image_noise(image, 0) FROM scenes ORDER BY id");
+        sql("SELECT id, image_noise(image, 500, 3), image_noise(image, 0), image_phash(image)"
+                + " FROM scenes ORDER BY id");
     ImageDecoder decoder = new ImageDecoder(ImageLimits.DEFAULTS);
     for (int i = 0; i < scenes.size(); i++) {
       assertEquals(
           ImageEdits.noise(scenes.get(i).image(), 500, KeyedRandom.of(3).with("noise")),
           decoder.decode((byte[]) rows.get(i).get(1)).image());
+      assertEquals(
+          PerceptualHash.toHex(PerceptualHash.of(scenes.get(i).image())), rows.get(i).get(3));
       assertEquals(scenes.get(i).image(), decoder.decode((byte[]) rows.get(i).get(2)).image());
     }
-    assertTrue(rows.get(5).isNullAt(1), "three bytes");
+    assertTrue(rows.get(5).isNullAt(1) && rows.get(5).isNullAt(3), "three bytes");
     assertTrue(rows.get(6).isNullAt(1), "NULL");
   }
 

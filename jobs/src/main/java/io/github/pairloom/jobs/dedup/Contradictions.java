@@ -1,0 +1,118 @@
+package io.github.pairloom.jobs.dedup;
+
+import static org.apache.spark.sql.functions.array;
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.explode;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.min;
+import static org.apache.spark.sql.functions.regexp_replace;
+import static org.apache.spark.sql.functions.sha2;
+import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.to_json;
+import static org.apache.spark.sql.functions.trim;
+import static org.apache.spark.sql.functions.when;
+
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.Table;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.expressions.Window;
+import org.apache.spark.sql.expressions.WindowSpec;
+
+/**
+ * Finds texts that one pair chooses and another rejects under the same image, context, prompt and
+ * condition, whitespace aside. Copies of an image count as that image. Only digests are shuffled.
+ */
+final class Contradictions {
+  /** Another pair has the same texts the other way round. */
+  static final String REVERSED = "reversed";
+
+  /** A text is chosen in one pair and rejected in another, beside different ones. */
+  static final String MIXED = "mixed";
+
+  private Contradictions() {}
+
+  /** Labels the usable pairs of the warehouse anew; returns how many have a label. */
+  static long write(Warehouse warehouse) {
+    Dataset<Row> labels = of(sides(warehouse)).persist();
+    try {
+      long count = labels.count();
+      if (count > 0 || !warehouse.latest(Table.CONTRADICTIONS).isEmpty()) {
+        warehouse.replace(Table.CONTRADICTIONS, "true", labels);
+      }
+      return count;
+    } finally {
+      labels.unpersist();
+    }
+  }
+
+  /** Returns {@code pair_id} and digests: {@code better} and {@code worse}. */
+  private static Dataset<Row> sides(Warehouse warehouse) {
+    Dataset<Row> images =
+        warehouse
+            .latest(Table.DUPLICATES)
+            .where(col("kind").equalTo("image").and(col("duplicate_of").isNotNull()))
+            .select(col("id").as("image_copy"), col("duplicate_of").as("image_kept"));
+    return warehouse
+        .latest(Table.PAIRS)
+        .where(col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT)))
+        .join(images, col("image_id").equalTo(col("image_copy")), "left")
+        .withColumn("image", coalesce(col("image_kept"), col("image_id")))
+        .select(col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
+  }
+
+  /** A text with all that must be the same for it to be the same statement. */
+  private static Column digest(String text) {
+    Column same = trim(regexp_replace(col(text), "\\s+", " "));
+    return sha2(
+        to_json(struct(col("image"), col("context"), col("prompt"), col("condition"), same))
+            .cast("binary"),
+        256);
+  }
+
+  private static Dataset<Row> of(Dataset<Row> sides) {
+    Column one = when(col("better").lt(col("worse")), col("better")).otherwise(col("worse"));
+    Column other = when(col("better").lt(col("worse")), col("worse")).otherwise(col("better"));
+    WindowSpec sameTexts = Window.partitionBy("one", "other");
+    Column forward = when(col("better").equalTo(col("one")), col("pair_id"));
+    Column backward = when(col("worse").equalTo(col("one")), col("pair_id"));
+    Dataset<Row> reversed =
+        sides
+            .withColumn("one", one)
+            .withColumn("other", other)
+            .withColumn("forward", min(forward).over(sameTexts))
+            .withColumn("backward", min(backward).over(sameTexts))
+            .select(
+                col("pair_id"),
+                when(col("better").equalTo(col("one")), col("backward"))
+                    .otherwise(col("forward"))
+                    .as("reverse"),
+                col("better"),
+                col("worse"));
+    WindowSpec sameText = Window.partitionBy("text");
+    Dataset<Row> mixed =
+        reversed
+            .withColumn(
+                "side",
+                explode(
+                    array(
+                        struct(col("better").as("text"), lit(true).as("chosen")),
+                        struct(col("worse").as("text"), lit(false).as("chosen")))))
+            .select(col("pair_id"), col("reverse"), col("side.text"), col("side.chosen"))
+            .withColumn("choosing", min(when(col("chosen"), col("pair_id"))).over(sameText))
+            .withColumn("rejecting", min(when(col("chosen").equalTo(lit(false)), col("pair_id"))).over(sameText))
+            .groupBy("pair_id", "reverse")
+            .agg(
+                min(when(col("chosen"), col("rejecting")).otherwise(col("choosing")))
+                    .as("against"));
+    return mixed
+        .where(col("reverse").isNotNull().or(col("against").isNotNull()))
+        .select(
+            col("pair_id"),
+            when(col("reverse").isNotNull(), REVERSED).otherwise(MIXED).as("kind"),
+            coalesce(col("reverse"), col("against")).as("other_id"));
+  }
+}
