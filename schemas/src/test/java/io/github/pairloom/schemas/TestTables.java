@@ -474,7 +474,12 @@ class TestTables {
           case PAIRS -> CandidatePair.CODEC;
           case SCORES -> PairScore.CODEC;
           case RUNS -> Run.CODEC;
-          case SIGNATURES, DUPLICATES, CONTAMINATIONS, CONTRADICTIONS, SELECTIONS, PREFERENCE_PAIRS ->
+          case SIGNATURES,
+              DUPLICATES,
+              CONTAMINATIONS,
+              CONTRADICTIONS,
+              SELECTIONS,
+              PREFERENCE_PAIRS ->
               throw new IllegalArgumentException(table + " is written by SQL alone");
         };
     return (RecordCodec<Record>) codec;

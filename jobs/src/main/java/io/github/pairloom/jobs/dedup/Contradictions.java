@@ -103,7 +103,9 @@ final class Contradictions {
                         struct(col("worse").as("text"), lit(false).as("chosen")))))
             .select(col("pair_id"), col("reverse"), col("side.text"), col("side.chosen"))
             .withColumn("choosing", min(when(col("chosen"), col("pair_id"))).over(sameText))
-            .withColumn("rejecting", min(when(col("chosen").equalTo(lit(false)), col("pair_id"))).over(sameText))
+            .withColumn(
+                "rejecting",
+                min(when(col("chosen").equalTo(lit(false)), col("pair_id"))).over(sameText))
             .groupBy("pair_id", "reverse")
             .agg(
                 min(when(col("chosen"), col("rejecting")).otherwise(col("choosing")))

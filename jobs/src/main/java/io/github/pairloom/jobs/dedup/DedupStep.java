@@ -11,9 +11,9 @@ import java.util.TreeMap;
 
 /**
  * Step {@code dedup}: labels duplicates in table {@code duplicates} and what evaluation sets hold
- * in table {@code contaminations}, and in table {@code contradictions} pairs that say the opposite of
- * each other. Of each cluster of duplicates one is kept; the others name it.
- * Nothing is deleted. Step {@code select} drops what is labelled.
+ * in table {@code contaminations}, and in table {@code contradictions} pairs that say the opposite
+ * of each other. Of each cluster of duplicates one is kept; the others name it. Nothing is deleted.
+ * Step {@code select} drops what is labelled.
  */
 public final class DedupStep implements Step {
   /** Reason code of a pair whose image equals or looks like one of an evaluation set. */

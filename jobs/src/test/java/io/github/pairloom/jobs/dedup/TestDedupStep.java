@@ -134,8 +134,7 @@ class TestDedupStep {
 
   @Test
   void aTextChosenHereAndRejectedThereIsAContradictionUnderTheSameConditionOnly() {
-    CandidatePair reverse =
-        pair("b", id("image"), "Where?", "A  boat. ", "A beach.", "s", 1);
+    CandidatePair reverse = pair("b", id("image"), "Where?", "A  boat. ", "A beach.", "s", 1);
     Pairs.add(
         warehouse,
         pair("a", "A boat.", "s", 1),

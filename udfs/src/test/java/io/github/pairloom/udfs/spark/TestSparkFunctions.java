@@ -96,7 +96,8 @@ class TestSparkFunctions {
   @Test
   void imagesAreNoisedAndWhatIsNoImageGivesNull() {
     List<Row> rows =
-        sql("SELECT id, image_noise(image, 500, 3), image_noise(image, 0), image_phash(image)"
+        sql(
+            "SELECT id, image_noise(image, 500, 3), image_noise(image, 0), image_phash(image)"
                 + " FROM scenes ORDER BY id");
     ImageDecoder decoder = new ImageDecoder(ImageLimits.DEFAULTS);
     for (int i = 0; i < scenes.size(); i++) {
