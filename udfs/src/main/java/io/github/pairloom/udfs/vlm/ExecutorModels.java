@@ -19,6 +19,12 @@ import org.apache.spark.resource.ResourceInformation;
 public final class ExecutorModels {
   private record Key(ModelSpec spec, int threads, String device) {}
 
+  /**
+   * Whether models that belong on a GPU are opened on the CPU, lanes and all else following the
+   * GPUs' addresses: for trying a cluster's scheduling where no GPU is.
+   */
+  private static final boolean GPU_ON_CPU = Boolean.getBoolean("pairloom.gpu-on-cpu");
+
   private static final Map<Key, Loaded> LOADED = new ConcurrentHashMap<>();
   private static final LongAdder LOADS = new LongAdder();
   private static final ModelMetrics METRICS = new ModelMetrics();
@@ -140,7 +146,8 @@ public final class ExecutorModels {
               k -> {
                 LOADS.increment();
                 METRICS.add(ModelMetrics.Figure.MODEL_LOADS, 1);
-                return new Loaded(OnnxWeights.load(spec, device, k.threads));
+                return new Loaded(
+                    OnnxWeights.load(spec, GPU_ON_CPU ? Device.cpu() : device, k.threads));
               });
       if (loaded.enter()) {
         return loaded;
@@ -185,6 +192,16 @@ public final class ExecutorModels {
               + " on a GPU: Spark assigned none to this task. Set spark.executor.resource.gpu.amount"
               + " and spark.task.resource.gpu.amount, or model.device: cpu in the recipe");
     }
-    return Device.gpu(Integer.parseInt(gpu.addresses()[0]));
+    String address = gpu.addresses()[0];
+    if (!address.matches("\\d{1,4}")) {
+      throw new ModelException(
+          "Cannot run model "
+              + spec.path()
+              + " on GPU '"
+              + address
+              + "', which Spark assigned to this task: ONNX Runtime opens GPUs by their index. Let the"
+              + " discovery script name indices, as conf/cluster/gpu-discovery.sh does");
+    }
+    return Device.gpu(Integer.parseInt(address));
   }
 }

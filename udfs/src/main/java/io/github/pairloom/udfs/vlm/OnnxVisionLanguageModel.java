@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 
 /**
  * A model of ONNX graphs in the Hugging Face layout (vision_encoder, embed_tokens,
@@ -160,9 +161,14 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
       // Each turn brings the result nearer.
     }
     try {
-      return result.join();
-    } catch (CompletionException e) {
-      throw e.getCause() instanceof RuntimeException cause ? cause : e;
+      return result.get();
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof RuntimeException cause
+          ? cause
+          : new CompletionException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("The task was interrupted while it waited for the model", e);
     }
   }
 
