@@ -17,6 +17,7 @@ import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.dedup.Banding;
@@ -635,7 +636,7 @@ final class DedupBenchmark implements Benchmark {
         new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), text, List.of()),
         null,
         null,
-        new ErrorBudget(0, 0));
+        new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
   }
 
   static SparkSession session() {

@@ -7,6 +7,7 @@ import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Image;
@@ -219,7 +220,7 @@ final class ImageDedupBenchmark implements Benchmark {
                 List.of()),
             null,
             null,
-            new ErrorBudget(0, 0));
+            new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
     return new DedupStep().run(new StepContext(spark, warehouse, recipe));
   }
 

@@ -33,13 +33,15 @@ public final class ImageSight {
 
   private final ImageBytes bytes;
   private final VisionLanguageModel model;
+  private final TaskJournal journal;
   private String imageId;
   private Encoded encoded;
   private volatile long featureBytes;
 
-  public ImageSight(ImageBytes bytes, VisionLanguageModel model) {
+  public ImageSight(ImageBytes bytes, VisionLanguageModel model, TaskJournal journal) {
     this.bytes = bytes;
     this.model = model;
+    this.journal = journal;
   }
 
   /**
@@ -47,8 +49,10 @@ public final class ImageSight {
    *
    * @param row with the column {@link ModelRows#IMAGE}
    * @throws BadImageException if it is not there any more, or is no image
+   * @throws PoisonRowException if the row is not to be worked on
    */
   public Encoded of(Row row) {
+    journal.check(row);
     Row struct = row.getStruct(row.fieldIndex(ModelRows.IMAGE));
     if (struct == null) {
       throw new BadImageException(ImageDefect.MISSING, "The image is not in table images");

@@ -7,7 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -17,12 +19,15 @@ import org.apache.spark.sql.functions;
 import org.apache.spark.storage.StorageLevel;
 
 /**
- * Runs rows through a model and commits what comes of them: each row once, all in one commit,
- * within the error budget. Shared by the steps that load a model.
+ * Runs rows through a model and commits what comes of them: each row once, in bounded batches,
+ * within the error budget, without the rows that end processes. Shared by the steps that load a
+ * model.
  */
 public final class ModelRows {
   /** Column with the row of {@code images} that a row is about, as a struct. */
   public static final String IMAGE = "image";
+
+  private static final String BATCH = "batch";
 
   private ModelRows() {}
 
@@ -45,8 +50,20 @@ public final class ModelRows {
         .drop(images.col("image_id"));
   }
 
+  /** Returns those of the candidates that are not in {@code table} yet, counted. */
+  public static Pending pending(
+      StepContext context, Table table, String key, Dataset<Row> candidates) {
+    return Pending.rows(fresh(context, table, key, candidates).count());
+  }
+
+  private static Dataset<Row> fresh(
+      StepContext context, Table table, String key, Dataset<Row> candidates) {
+    return candidates.join(context.warehouse().read(table).select(key), key, "left_anti");
+  }
+
   /**
-   * Works on the candidates that are not in {@code table} yet.
+   * Works on the candidates that are not in {@code table} yet, in batches of about {@code
+   * recovery.batch-rows}, each one commit: what an earlier run has committed is not done again.
    *
    * @param table takes the outcome
    * @param key column that identifies a row of it
@@ -54,9 +71,9 @@ public final class ModelRows {
    * @param complete adds what is costly to have and only rows to be worked on need
    * @param work gives at least one row of the table for each candidate, bad ones with a
    *     drop_reason, the first of them under the candidate's key; must be a function of the row
-   *     alone, whatever the partition
+   *     alone, whatever the partition. Keeps the journal that it is given
    * @param counters what {@code work} counts in
-   * @throws TooManyBadRowsException if the error budget is spent; nothing is committed then
+   * @throws TooManyBadRowsException if the error budget is spent; the batch is not committed then
    */
   public static StepResult run(
       StepContext context,
@@ -64,41 +81,35 @@ public final class ModelRows {
       String key,
       Dataset<Row> candidates,
       UnaryOperator<Dataset<Row>> complete,
-      MapPartitionsFunction<Row, Row> work,
+      Function<RowJournal, MapPartitionsFunction<Row, Row>> work,
       ModelCounters counters) {
-    Warehouse warehouse = context.warehouse();
     long all = candidates.count();
-    Dataset<Row> fresh = candidates.join(warehouse.read(table).select(key), key, "left_anti");
+    Dataset<Row> fresh = fresh(context, table, key, candidates);
     long begun = fresh.count();
+    int batchRows = context.recipe().recovery().batchRows();
+    long batches = (begun + batchRows - 1) / batchRows;
     Dataset<Row> todo =
         (begun == 0 ? fresh : complete.apply(fresh))
             // Rows about one image go to one task, one after the other: it is encoded once.
             .repartition(tasks(context), functions.col("image_id"))
             .sortWithinPartitions("image_id", key);
-    Dataset<Row> outcome =
-        todo.mapPartitions(work, Encoders.row(table.schema()))
-            .persist(StorageLevel.MEMORY_AND_DISK());
-    try {
-      Map<String, Long> dropped = new TreeMap<>();
-      Map<String, Long> faults = new TreeMap<>();
-      long written = 0;
-      for (Row row : outcome.groupBy("drop_reason").count().collectAsList()) {
-        if (row.isNullAt(0)) {
-          written = row.getLong(1);
-        } else {
-          (RowFaults.isFault(row.getString(0)) ? faults : dropped)
-              .put(row.getString(0), row.getLong(1));
+    Batches done = new Batches(context, table, key, work);
+    if (batches <= 1) {
+      done.commit(todo);
+    } else {
+      Column batch =
+          functions.pmod(functions.xxhash64(functions.col("image_id")), functions.lit(batches));
+      Dataset<Row> numbered = todo.withColumn(BATCH, batch).persist(StorageLevel.DISK_ONLY());
+      try {
+        for (long i = 0; i < batches; i++) {
+          done.commit(numbered.where(functions.col(BATCH).equalTo(i)).drop(BATCH));
         }
+      } finally {
+        numbered.unpersist();
       }
-      long read = written + Run.total(dropped) + Run.total(faults);
-      check(context.recipe().errors(), table, outcome, faults, read);
-      if (read > 0) {
-        warehouse.append(table, outcome);
-      }
-      return new StepResult(read, written, dropped, faults, all - begun, counters.figures());
-    } finally {
-      outcome.unpersist();
     }
+    return new StepResult(
+        done.read(), done.written, done.dropped, done.faults, all - begun, counters.figures());
   }
 
   /** Spark's own setting, but fixed: adaptive execution would merge small inputs into one task. */
@@ -106,30 +117,114 @@ public final class ModelRows {
     return Integer.parseInt(context.spark().conf().get("spark.sql.shuffle.partitions"));
   }
 
-  private static void check(
-      ErrorBudget budget, Table table, Dataset<Row> outcome, Map<String, Long> faults, long read) {
-    long bad = Run.total(faults);
-    if (!budget.allows(bad, read)) {
+  /** What the batches of a step have come to so far. */
+  private static final class Batches {
+    private final StepContext context;
+    private final Table table;
+    private final String key;
+    private final Function<RowJournal, MapPartitionsFunction<Row, Row>> work;
+    private final Map<String, Long> dropped = new TreeMap<>();
+    private final Map<String, Long> faults = new TreeMap<>();
+    private long written;
+    private int commits;
+
+    Batches(
+        StepContext context,
+        Table table,
+        String key,
+        Function<RowJournal, MapPartitionsFunction<Row, Row>> work) {
+      this.context = context;
+      this.table = table;
+      this.key = key;
+      this.work = work;
+    }
+
+    long read() {
+      return written + Run.total(dropped) + Run.total(faults);
+    }
+
+    /** Works on {@code rows} and commits them, again while rows are found that end processes. */
+    void commit(Dataset<Row> rows) {
+      RowJournal journal = RowJournal.open(context, table, key);
+      while (true) {
+        try {
+          tryCommit(rows, journal);
+          journal.clear();
+          return;
+        } catch (JobException e) {
+          throw e;
+        } catch (Exception e) {
+          RowJournal now = journal.reread();
+          if (!now.knowsMoreThan(journal)) {
+            throw e;
+          }
+          journal = now;
+        }
+      }
+    }
+
+    private void tryCommit(Dataset<Row> rows, RowJournal journal) {
+      Dataset<Row> outcome =
+          rows.mapPartitions(work.apply(journal), Encoders.row(table.schema()))
+              .persist(StorageLevel.MEMORY_AND_DISK());
+      try {
+        List<Row> counts = outcome.groupBy("drop_reason").count().collectAsList();
+        if (counts.isEmpty()) {
+          return;
+        }
+        Map<String, Long> before = new TreeMap<>(faults);
+        long read = read() + counts.stream().mapToLong(row -> row.getLong(1)).sum();
+        counts.stream()
+            .filter(row -> !row.isNullAt(0) && RowFaults.isFault(row.getString(0)))
+            .forEach(row -> before.merge(row.getString(0), row.getLong(1), Long::sum));
+        check(outcome, before, read);
+        context.warehouse().append(table, outcome);
+        commits++;
+        counts.forEach(this::add);
+      } finally {
+        outcome.unpersist();
+      }
+    }
+
+    private void add(Row count) {
+      if (count.isNullAt(0)) {
+        written += count.getLong(1);
+      } else {
+        (RowFaults.isFault(count.getString(0)) ? faults : dropped)
+            .merge(count.getString(0), count.getLong(1), Long::sum);
+      }
+    }
+
+    private void check(Dataset<Row> outcome, Map<String, Long> bad, long read) {
+      ErrorBudget budget = context.recipe().errors();
+      if (budget.allows(Run.total(bad), read)) {
+        return;
+      }
       List<String> columns = Arrays.asList(table.schema().fieldNames());
       String subject = columns.contains("sample_id") ? "sample_id" : "image_id";
-      Row first =
+      List<Row> example =
           outcome
-              .where(functions.col("drop_reason").isin(faults.keySet().toArray()))
+              .where(functions.col("drop_reason").isin(bad.keySet().toArray()))
               .select(subject, "drop_reason", "drop_detail")
-              .first();
+              .takeAsList(1);
       throw new TooManyBadRowsException(
-          "Too many bad rows: %s of %s for table %s (%s). Allowed are %s rows and a share of %s; raise errors.max-rows or errors.max-share, or mend the cause. One of them: %s %s, %s: %s. Nothing was written."
+          "Too many bad rows: %s of %s for table %s (%s). Allowed are %s rows and a share of %s; raise errors.max-rows or errors.max-share, or mend the cause.%s %s"
               .formatted(
-                  bad,
+                  Run.total(bad),
                   read,
                   table.tableName(),
-                  faults,
+                  bad,
                   budget.maxRows(),
                   budget.maxShare(),
-                  subject.replace("_id", ""),
-                  first.getString(0),
-                  first.getString(1),
-                  first.getString(2)));
+                  example.stream()
+                      .map(
+                          row ->
+                              " One of them: %s %s, %s: %s."
+                                  .formatted(subject.replace("_id", ""), row.get(0), row.get(1), row.get(2)))
+                      .collect(Collectors.joining()),
+                  commits == 0
+                      ? "Nothing was written."
+                      : "%s batches before this one are written.".formatted(commits)));
     }
   }
 }

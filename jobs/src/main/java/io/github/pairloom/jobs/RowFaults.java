@@ -16,6 +16,12 @@ public final class RowFaults {
   /** A model behind HTTP did not answer, or not as it should. */
   public static final String ENDPOINT_FAILED = "endpoint-failed";
 
+  /** Processes that worked on the row, and on nothing else, died. */
+  public static final String PROCESS_DIED = "process-died";
+
+  /** The row was not done in time. */
+  public static final String TIMED_OUT = "timed-out";
+
   private static final String IMAGE_PREFIX = "image-";
 
   private RowFaults() {}
@@ -24,6 +30,8 @@ public final class RowFaults {
   public static boolean isFault(String reason) {
     return reason.equals(MODEL_FAILED)
         || reason.equals(ENDPOINT_FAILED)
+        || reason.equals(PROCESS_DIED)
+        || reason.equals(TIMED_OUT)
         || reason.startsWith(IMAGE_PREFIX);
   }
 
@@ -35,6 +43,9 @@ public final class RowFaults {
     Throwable cause = cause(failure);
     if (cause instanceof NoPairException none) {
       return none.reason();
+    }
+    if (cause instanceof PoisonRowException poison) {
+      return poison.reason();
     }
     if (cause instanceof EndpointException) {
       return ENDPOINT_FAILED;

@@ -2,6 +2,8 @@ package io.github.pairloom.jobs;
 
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.vlm.ModelSpec;
+import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
 /**
@@ -15,5 +17,32 @@ public record StepContext(SparkSession spark, Warehouse warehouse, Recipe recipe
   /** Returns what reads the bytes of images, on any executor. */
   public ImageBytes imageBytes() {
     return new ImageBytes(spark.sparkContext().hadoopConfiguration());
+  }
+
+  /**
+   * Fails if {@code model} is to run on GPUs and Spark is not set to give tasks any: at once, and
+   * not on an executor after the inputs were read.
+   *
+   * @throws JobException if so
+   */
+  public void checkDevices(ModelSpec model) {
+    SparkConf conf = spark.sparkContext().getConf();
+    if (model.device() != ModelSpec.Device.GPU
+        || conf.getDouble("spark.task.resource.gpu.amount", 0) > 0) {
+      return;
+    }
+    String master = conf.get("spark.master", "");
+    throw new JobException(
+        "Model %s is to run on a GPU (model.device: gpu), but Spark gives tasks none: spark.task.resource.gpu.amount is not set. %s"
+            .formatted(
+                model.path(),
+                master.startsWith("local")
+                    ? "An embedded Spark (master "
+                        + master
+                        + ") has no GPUs to give. Submit to a cluster whose workers announce theirs"
+                        + " (conf/cluster/standalone.conf; one machine can be one), or set model.device:"
+                        + " cpu."
+                    : "Set spark.executor.resource.gpu.amount and spark.task.resource.gpu.amount as in"
+                        + " conf/cluster, or model.device: cpu."));
   }
 }

@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs;
 
+import io.delta.exceptions.DeltaConcurrentModificationException;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
 import java.io.FileNotFoundException;
@@ -7,35 +8,60 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 
-/** A folder of Delta tables, one per {@link Table}, created as they are first needed. */
+/**
+ * A folder of Delta tables, one per {@link Table}, created as they are first needed.
+ *
+ * <p>What a step appends follows from what it has read of the same table, so two runs at once would
+ * each add what the other adds. An append therefore stands for one version of the table, the one
+ * after the version that was read, as its Delta transaction identifier: of two that stand for the
+ * same one, the second fails.
+ */
 public final class Warehouse {
-  private static final Pattern COMMIT = Pattern.compile("(\\d{20})\\.json");
+  /** Delta's name of who writes; versions count per table. */
+  private static final String APPLICATION = "pairloom";
 
   private final SparkSession spark;
   private final String root;
+  private final boolean readOnly;
 
   /** Asking Delta each time would read the table's log each time. */
   private final Set<Table> known = ConcurrentHashMap.newKeySet();
+
+  /** Version of each table that was last read or written. */
+  private final Map<Table, Long> versions = new ConcurrentHashMap<>();
 
   /**
    * @param root folder or URI of any file system Spark reaches
    */
   public Warehouse(SparkSession spark, String root) {
+    this(spark, root, false);
+  }
+
+  private Warehouse(SparkSession spark, String root, boolean readOnly) {
     this.spark = spark;
+    this.readOnly = readOnly;
     this.root = root.endsWith("/") ? root.substring(0, root.length() - 1) : root;
+  }
+
+  /** Returns a warehouse that is only read: a table that is not there has no rows. */
+  public static Warehouse readOnly(SparkSession spark, String root) {
+    return new Warehouse(spark, root, true);
   }
 
   /** Returns the folder, without a slash at its end. */
@@ -50,7 +76,11 @@ public final class Warehouse {
 
   /** Returns the rows of {@code table}; the table is created if it is not there. */
   public Dataset<Row> read(Table table) {
+    if (readOnly && log(table).latest() < 0) {
+      return spark.createDataFrame(List.of(), table.schema());
+    }
     create(table);
+    versions.put(table, log(table).latest());
     return spark.read().format("delta").load(path(table));
   }
 
@@ -60,27 +90,9 @@ public final class Warehouse {
    */
   public long version(Table table) {
     create(table);
-    return lastCommit(table)
-        .orElseThrow(() -> new JobException("Delta table " + path(table) + " has no commits"));
-  }
-
-  /**
-   * Asks the log itself, whose files are named by the commits' numbers: Delta takes a job to say.
-   */
-  private OptionalLong lastCommit(Table table) {
-    Path log = new Path(path(table), "_delta_log");
-    try {
-      FileSystem files = log.getFileSystem(spark.sessionState().newHadoopConf());
-      return Arrays.stream(files.listStatus(log))
-          .map(file -> COMMIT.matcher(file.getPath().getName()))
-          .filter(Matcher::matches)
-          .mapToLong(commit -> Long.parseLong(commit.group(1)))
-          .max();
-    } catch (FileNotFoundException e) {
-      return OptionalLong.empty();
-    } catch (IOException e) {
-      throw new UncheckedIOException("Cannot list Delta log " + log, e);
-    }
+    long version = log(table).latest();
+    versions.put(table, version);
+    return version;
   }
 
   /**
@@ -96,15 +108,43 @@ public final class Warehouse {
    * table is not there.
    */
   public Dataset<Row> latest(Table table) {
-    long last = lastCommit(table).orElse(0);
+    long last = log(table).latest();
+    versions.put(table, Math.max(0, last));
     // The first commit makes the table. Spark leaves out joins with what is known to be empty.
-    return last == 0 ? spark.createDataFrame(List.of(), table.schema()) : readAsOf(table, last);
+    return last <= 0 ? spark.createDataFrame(List.of(), table.schema()) : readAsOf(table, last);
   }
 
-  /** Adds {@code rows} to {@code table} in one commit. Columns are taken by name. */
+  /**
+   * Adds {@code rows} to {@code table} in one commit. Columns are taken by name.
+   *
+   * @throws JobException if another run has added to the table since this one read it; nothing is
+   *     added then
+   */
   public void append(Table table, Dataset<Row> rows) {
+    if (readOnly) {
+      throw new IllegalStateException("Warehouse " + root + " was opened to be read");
+    }
     create(table);
-    rows.select(columns(table)).write().format("delta").mode("append").save(path(table));
+    DataFrameWriter<Row> writer = rows.select(columns(table)).write().format("delta").mode("append");
+    if (table == Table.RUNS) {
+      // A row of its own for every run, which follows from nothing.
+      writer.save(path(table));
+      return;
+    }
+    long seen = versions.computeIfAbsent(table, t -> log(t).latest());
+    String commit = UUID.randomUUID().toString();
+    try {
+      writer
+          .option("txnAppId", APPLICATION)
+          .option("txnVersion", seen + 1)
+          .option("userMetadata", commit)
+          .save(path(table));
+    } catch (DeltaConcurrentModificationException e) {
+      throw anotherRun(table, e);
+    }
+    // Delta leaves out a write whose version is taken, without a word.
+    OptionalLong version = log(table).find(commit, seen);
+    versions.put(table, version.orElseThrow(() -> anotherRun(table, null)));
   }
 
   /**
@@ -112,15 +152,32 @@ public final class Warehouse {
    * commit.
    *
    * @param where a condition in SQL that all of {@code rows} meet
+   * @throws JobException if another run has changed the same rows meanwhile; nothing is put then
    */
   public void replace(Table table, String where, Dataset<Row> rows) {
     create(table);
-    rows.select(columns(table))
-        .write()
-        .format("delta")
-        .mode("overwrite")
-        .option("replaceWhere", where)
-        .save(path(table));
+    try {
+      rows.select(columns(table))
+          .write()
+          .format("delta")
+          .mode("overwrite")
+          .option("replaceWhere", where)
+          .save(path(table));
+    } catch (DeltaConcurrentModificationException e) {
+      throw anotherRun(table, e);
+    }
+    versions.put(table, log(table).latest());
+  }
+
+  private JobException anotherRun(Table table, Throwable cause) {
+    return new JobException(
+        "Another run has added to table %s in %s since this one read it, so this one stopped before it added the same rows. Wait for the other run, then start this one again: it goes on with what is left."
+            .formatted(table.tableName(), root),
+        cause);
+  }
+
+  private DeltaLogFiles log(Table table) {
+    return new DeltaLogFiles(spark.sparkContext().hadoopConfiguration(), path(table));
   }
 
   /** Adds {@code records} to {@code table} in one commit; none makes no commit. */
@@ -136,8 +193,11 @@ public final class Warehouse {
   }
 
   private void create(Table table) {
-    if (!known.contains(table)) {
-      if (lastCommit(table).isEmpty()) {
+    if (!readOnly && !known.contains(table) && log(table).latest() < 0) {
+      try {
+        spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+      } catch (DeltaConcurrentModificationException e) {
+        // Another run has just created it; now there is nothing to do.
         spark.sql(table.createStatement("delta.`" + path(table) + "`"));
       }
       known.add(table);

@@ -49,7 +49,11 @@ public final class Pairloom implements Runnable {
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] args) {
-    System.exit(execute(Terminal.system(), Steps.all(), args));
+    int exitCode = execute(Terminal.system(), Steps.all(), args);
+    // YARN takes a driver in the cluster that exits of itself, even with 0, for one that failed.
+    if (exitCode != 0 || !"cluster".equals(System.getProperty("spark.submit.deployMode"))) {
+      System.exit(exitCode);
+    }
   }
 
   /** Runs one command and returns its exit code. */
@@ -58,7 +62,8 @@ public final class Pairloom implements Runnable {
     CommandLine line = new CommandLine(pairloom);
     line.addSubcommand("run", new RunCommand(terminal, steps));
     steps.forEach(step -> line.addSubcommand(step.name(), StepCommand.line(terminal, step)));
-    line.addSubcommand("show", new ShowCommand(terminal))
+    line.addSubcommand("plan", new PlanCommand(terminal, steps))
+        .addSubcommand("show", new ShowCommand(terminal))
         .addSubcommand("doctor", new DoctorCommand(terminal))
         .addSubcommand("settings", new SettingsCommand(terminal))
         .addSubcommand("bench", new BenchCommand());

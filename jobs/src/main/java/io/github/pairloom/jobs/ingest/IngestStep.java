@@ -13,6 +13,7 @@ import static org.apache.spark.sql.functions.row_number;
 import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.Pending;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -30,6 +31,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.hadoop.fs.Path;
@@ -133,6 +135,17 @@ public final class IngestStep implements Step {
       judged.unpersist();
       spark.sparkContext().setJobDescription(null);
     }
+  }
+
+  @Override
+  public Optional<Pending> pending(StepContext context) {
+    SourceFiles files =
+        new SourceFiles(
+            context.recipe().source(), context.spark().sparkContext().hadoopConfiguration());
+    Map<String, Shard> known =
+        knownShards(context.warehouse(), ingestId(context.recipe().source(), files.imageRoot()));
+    long fresh = files.list().stream().filter(uri -> !known.containsKey(uri)).count();
+    return Optional.of(new Pending(fresh, "files"));
   }
 
   private static Map<String, Double> metrics(int read, int skipped, long newImages) {

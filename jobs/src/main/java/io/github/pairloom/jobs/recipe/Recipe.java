@@ -22,6 +22,7 @@ import io.github.pairloom.udfs.vlm.ModelSpec;
  * @param select which usable pairs trainers get
  * @param export what is written for trainers
  * @param errors how many bad rows are too many
+ * @param recovery how a run gets over crashes
  */
 public record Recipe(
     @Setting("Name of the recipe, in kebab-case") String name,
@@ -35,7 +36,8 @@ public record Recipe(
     @Setting("Which pairs are duplicates") DedupSettings dedup,
     @Setting("Which usable pairs trainers get") SelectSettings select,
     @Setting("What is written for trainers") ExportSettings export,
-    @Setting("How many bad rows are too many") ErrorBudget errors) {
+    @Setting("How many bad rows are too many") ErrorBudget errors,
+    @Setting("How a run gets over crashes") RecoverySettings recovery) {
   public Recipe {
     check(
         name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),

@@ -3,6 +3,8 @@ package io.github.pairloom.jobs.reference;
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.RowFaults;
+import io.github.pairloom.jobs.RowJournal;
+import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.jobs.recipe.ReferenceSettings;
 import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Response;
@@ -36,6 +38,7 @@ record ReferenceRows(
     ReferenceSettings settings,
     long seed,
     String recipeId,
+    RowJournal journal,
     ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
   @Override
@@ -46,8 +49,10 @@ record ReferenceRows(
     TaskScope scope = TaskScope.open();
     scope.keep(counters);
     VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
-    ImageSight sight = new ImageSight(bytes, model);
-    return new RowsUnderWay<>(
+    TaskJournal mine = scope.keep(TaskJournal.open(journal));
+    ImageSight sight = new ImageSight(bytes, model, mine);
+    return RowsUnderWay.of(
+        mine,
         rows,
         row ->
             new RowsUnderWay.Begun<>(

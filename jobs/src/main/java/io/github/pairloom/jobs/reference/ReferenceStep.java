@@ -11,6 +11,7 @@ import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelRows;
+import io.github.pairloom.jobs.Pending;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -20,6 +21,7 @@ import io.github.pairloom.schemas.Response;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.vlm.ModelFiles;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.Column;
@@ -39,6 +41,7 @@ public final class ReferenceStep implements Step {
   @Override
   public StepResult run(StepContext context) {
     Recipe recipe = context.recipe();
+    context.checkDevices(recipe.model());
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model);
     ModelCounters counters = ModelCounters.register(context.spark());
@@ -48,15 +51,24 @@ public final class ReferenceStep implements Step {
         "response_id",
         candidates,
         UnaryOperator.identity(),
-        new ReferenceRows(
-            context.imageBytes(),
-            recipe.model(),
-            model,
-            recipe.reference(),
-            recipe.seed(),
-            recipe.referenceId(),
-            counters),
+        journal ->
+            new ReferenceRows(
+                context.imageBytes(),
+                recipe.model(),
+                model,
+                recipe.reference(),
+                recipe.seed(),
+                recipe.referenceId(),
+                journal,
+                counters),
         counters);
+  }
+
+  @Override
+  public Optional<Pending> pending(StepContext context) {
+    ModelIdentity model = new ModelFiles(context.recipe().model()).identity();
+    Dataset<Row> candidates = candidates(context.warehouse(), context.recipe(), model);
+    return Optional.of(ModelRows.pending(context, Table.RESPONSES, "response_id", candidates));
   }
 
   /**

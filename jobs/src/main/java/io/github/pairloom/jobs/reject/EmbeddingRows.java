@@ -3,6 +3,8 @@ package io.github.pairloom.jobs.reject;
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.RowFaults;
+import io.github.pairloom.jobs.RowJournal;
+import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.schemas.ImageEmbedding;
 import io.github.pairloom.udfs.RowsUnderWay;
 import io.github.pairloom.udfs.TaskScope;
@@ -24,7 +26,11 @@ import org.apache.spark.sql.Row;
  * @param counters takes what the model did, as each task ends
  */
 record EmbeddingRows(
-    ImageBytes bytes, ModelSpec spec, ModelIdentity identity, ModelCounters counters)
+    ImageBytes bytes,
+    ModelSpec spec,
+    ModelIdentity identity,
+    RowJournal journal,
+    ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
   @Override
   public Iterator<Row> call(Iterator<Row> rows) {
@@ -34,8 +40,10 @@ record EmbeddingRows(
     TaskScope scope = TaskScope.open();
     scope.keep(counters);
     VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
-    ImageSight sight = new ImageSight(bytes, model);
-    return new RowsUnderWay<>(
+    TaskJournal mine = scope.keep(TaskJournal.open(journal));
+    ImageSight sight = new ImageSight(bytes, model, mine);
+    return RowsUnderWay.of(
+        mine,
         rows,
         row ->
             new RowsUnderWay.Begun<>(

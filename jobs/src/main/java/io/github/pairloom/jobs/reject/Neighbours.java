@@ -48,7 +48,9 @@ final class Neighbours {
         "embedding_id",
         images,
         fresh -> ModelRows.withImages(context.warehouse(), fresh),
-        new EmbeddingRows(context.imageBytes(), context.recipe().model(), model, counters),
+        journal ->
+            new EmbeddingRows(
+                context.imageBytes(), context.recipe().model(), model, journal, counters),
         counters);
     embeddings =
         context

@@ -3,6 +3,8 @@ package io.github.pairloom.jobs.reject;
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.RowFaults;
+import io.github.pairloom.jobs.RowJournal;
+import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RejectSettings;
 import io.github.pairloom.schemas.CandidatePair;
@@ -50,6 +52,7 @@ record RejectRows(
     String embedderRevision,
     List<String> recipeIds,
     long seed,
+    RowJournal journal,
     ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
   static RejectRows of(
@@ -57,6 +60,7 @@ record RejectRows(
       Recipe recipe,
       ModelIdentity model,
       String embedderRevision,
+      RowJournal journal,
       ModelCounters counters) {
     return new RejectRows(
         bytes,
@@ -66,6 +70,7 @@ record RejectRows(
         embedderRevision,
         recipe.reject().strategies().stream().map(recipe::pairId).toList(),
         recipe.seed(),
+        journal,
         counters);
   }
 
@@ -83,9 +88,11 @@ record RejectRows(
                 new Similarity(
                     settings.similarity(),
                     SentenceEmbedder.open(settings.similarity().model(), spec.threadsOfTask()))));
-    ImageSight sight = new ImageSight(bytes, bench.model());
+    TaskJournal mine = scope.keep(TaskJournal.open(journal));
+    ImageSight sight = new ImageSight(bytes, bench.model(), mine);
     Iterator<List<Row>> groups =
-        new RowsUnderWay<>(
+        RowsUnderWay.of(
+            mine,
             rows,
             row -> new RowsUnderWay.Begun<>(pairs(row, bench, sight), sight.bytes()),
             bench::await,

@@ -11,6 +11,7 @@ import static org.apache.spark.sql.functions.struct;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelRows;
+import io.github.pairloom.jobs.Pending;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -23,6 +24,7 @@ import io.github.pairloom.udfs.strategy.RejectionStrategy;
 import io.github.pairloom.udfs.vlm.ModelFiles;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -41,6 +43,7 @@ public final class RejectStep implements Step {
   @Override
   public StepResult run(StepContext context) {
     Recipe recipe = context.recipe();
+    context.checkDevices(recipe.model());
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
     String embedder = embedderRevision(recipe);
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model, embedder);
@@ -52,8 +55,17 @@ public final class RejectStep implements Step {
         "pair_id",
         candidates,
         fresh -> others.joined(fresh, model, counters),
-        RejectRows.of(context.imageBytes(), recipe, model, embedder, counters),
+        journal -> RejectRows.of(context.imageBytes(), recipe, model, embedder, journal, counters),
         counters);
+  }
+
+  @Override
+  public Optional<Pending> pending(StepContext context) {
+    Recipe recipe = context.recipe();
+    ModelIdentity model = new ModelFiles(recipe.model()).identity();
+    Dataset<Row> candidates =
+        candidates(context.warehouse(), recipe, model, embedderRevision(recipe));
+    return Optional.of(ModelRows.pending(context, Table.PAIRS, "pair_id", candidates));
   }
 
   private static String embedderRevision(Recipe recipe) {

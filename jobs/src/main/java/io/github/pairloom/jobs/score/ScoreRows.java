@@ -3,6 +3,8 @@ package io.github.pairloom.jobs.score;
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.RowFaults;
+import io.github.pairloom.jobs.RowJournal;
+import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings.Blind;
 import io.github.pairloom.schemas.CandidatePair;
@@ -43,6 +45,7 @@ record ScoreRows(
     ScoreSettings settings,
     long seed,
     PairScore.Scorer scorer,
+    RowJournal journal,
     ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
   @Override
@@ -53,8 +56,10 @@ record ScoreRows(
     TaskScope scope = TaskScope.open();
     scope.keep(counters);
     VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
-    Reader reader = new Reader(model, new ImageSight(bytes, model));
-    return new RowsUnderWay<>(
+    TaskJournal mine = scope.keep(TaskJournal.open(journal));
+    Reader reader = new Reader(model, new ImageSight(bytes, model, mine));
+    return RowsUnderWay.of(
+        mine,
         rows,
         row ->
             new RowsUnderWay.Begun<>(

@@ -10,6 +10,7 @@ import static org.apache.spark.sql.functions.when;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelRows;
+import io.github.pairloom.jobs.Pending;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -24,6 +25,7 @@ import io.github.pairloom.udfs.vlm.ModelSpec;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import org.apache.spark.sql.Column;
@@ -46,16 +48,9 @@ public final class ScoreStep implements Step {
 
   @Override
   public StepResult run(StepContext context) {
-    Recipe recipe = context.recipe();
-    List<ModelSpec> models =
-        recipe.score().models().isEmpty() ? List.of(recipe.model()) : recipe.score().models();
-    Dataset<Row> pairs = usable(context.warehouse());
-    if (pairs.isEmpty()) {
-      throw new JobException(
-          "Nothing to score: table pairs in "
-              + context.warehouse().root()
-              + " has no usable row. Run the reject step first, on the same warehouse.");
-    }
+    List<ModelSpec> models = models(context.recipe());
+    models.forEach(context::checkDevices);
+    Dataset<Row> pairs = usable(context);
     // One model after the other: an executor need not hold several at once.
     StepResult all = new StepResult(0, 0, Map.of(), Map.of(), 0, Map.of());
     for (ModelSpec model : models) {
@@ -76,27 +71,48 @@ public final class ScoreStep implements Step {
     return context.warehouse().latest(Table.SCORES).where(verdict).select(col("pair_id").as("id"));
   }
 
-  private static StepResult score(StepContext context, Dataset<Row> pairs, ModelSpec spec) {
-    Recipe recipe = context.recipe();
+  @Override
+  public Optional<Pending> pending(StepContext context) {
+    long rows = 0;
+    for (ModelSpec spec : models(context.recipe())) {
+      Dataset<Row> candidates = candidates(context, usable(context), spec, scorer(spec));
+      rows += ModelRows.pending(context, Table.SCORES, "score_id", candidates).amount();
+    }
+    return Optional.of(Pending.rows(rows));
+  }
+
+  private static List<ModelSpec> models(Recipe recipe) {
+    return recipe.score().models().isEmpty() ? List.of(recipe.model()) : recipe.score().models();
+  }
+
+  private static PairScore.Scorer scorer(ModelSpec spec) {
     ModelFiles files = new ModelFiles(spec);
     ModelIdentity identity = files.identity();
-    PairScore.Scorer scorer =
-        new PairScore.Scorer(
-            identity.id(),
-            identity.revision(),
-            files.tokenizerSha256(),
-            identity.promptTemplateSha256());
+    return new PairScore.Scorer(
+        identity.id(),
+        identity.revision(),
+        files.tokenizerSha256(),
+        identity.promptTemplateSha256());
+  }
+
+  private static Dataset<Row> candidates(
+      StepContext context, Dataset<Row> pairs, ModelSpec spec, PairScore.Scorer scorer) {
     Column scoreId =
         sha2(
             concat_ws(
                 " ",
                 col("pair_id"),
-                lit(recipe.scoreId(spec)),
+                lit(context.recipe().scoreId(spec)),
                 lit(scorer.modelRevision()),
                 lit(scorer.promptTemplateSha256())),
             256);
-    Dataset<Row> candidates =
-        ModelRows.withImages(context.warehouse(), pairs.withColumn("score_id", scoreId));
+    return ModelRows.withImages(context.warehouse(), pairs.withColumn("score_id", scoreId));
+  }
+
+  private static StepResult score(StepContext context, Dataset<Row> pairs, ModelSpec spec) {
+    Recipe recipe = context.recipe();
+    PairScore.Scorer scorer = scorer(spec);
+    Dataset<Row> candidates = candidates(context, pairs, spec, scorer);
     ModelCounters counters = ModelCounters.register(context.spark());
     return ModelRows.run(
         context,
@@ -104,14 +120,23 @@ public final class ScoreStep implements Step {
         "score_id",
         candidates,
         UnaryOperator.identity(),
-        new ScoreRows(context.imageBytes(), spec, recipe.score(), recipe.seed(), scorer, counters),
+        journal ->
+            new ScoreRows(
+                context.imageBytes(),
+                spec,
+                recipe.score(),
+                recipe.seed(),
+                scorer,
+                journal,
+                counters),
         counters);
   }
 
   /**
    * Returns the usable pairs, with the row of another image where the rejected side is about it.
    */
-  private static Dataset<Row> usable(Warehouse warehouse) {
+  private static Dataset<Row> usable(StepContext context) {
+    Warehouse warehouse = context.warehouse();
     Column[] columns =
         Arrays.stream(Table.IMAGES.schema().fieldNames())
             .map(functions::col)
@@ -125,6 +150,12 @@ public final class ScoreStep implements Step {
         when(
             col("rejects").equalTo("image"),
             col("provenance.transform.parameters").getItem(RejectedImage.IMAGE_ID));
+    if (pairs.isEmpty()) {
+      throw new JobException(
+          "Nothing to score: table pairs in "
+              + warehouse.root()
+              + " has no usable row. Run the reject step first, on the same warehouse.");
+    }
     return pairs
         .withColumn("wanted_id", wanted)
         .join(others, col("wanted_id").equalTo(col("other_id")), "left")

@@ -8,6 +8,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.Pending;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -17,6 +18,7 @@ import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -83,6 +85,13 @@ public final class SelectStep implements Step {
     } finally {
       verdicts.unpersist();
     }
+  }
+
+  @Override
+  public Optional<Pending> pending(StepContext context) {
+    Warehouse warehouse = context.warehouse();
+    Dataset<Row> unjudged = without(warehouse.read(Table.PAIRS), warehouse.read(Table.SELECTIONS));
+    return Optional.of(Pending.rows(unjudged.count()));
   }
 
   private static void checkCompared(Warehouse warehouse, Dataset<Row> unjudged) {

@@ -13,6 +13,7 @@ import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.EvaluationSet;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.jobs.select.SelectStep;
@@ -164,7 +165,7 @@ class TestContamination {
             dedup,
             new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
             null,
-            new ErrorBudget(0, 0));
+            new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
     return new StepContext(spark, warehouse, recipe);
   }
 }

@@ -14,6 +14,7 @@ import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Condition;
@@ -308,7 +309,7 @@ class TestDedupStep {
             new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), settings, List.of()),
             null,
             null,
-            new ErrorBudget(0, 0));
+            new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
     return new DedupStep().run(new StepContext(spark, warehouse, recipe));
   }
 

@@ -22,6 +22,7 @@ import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.schemas.Turn;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,6 +34,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -180,6 +182,96 @@ class TestIngestStep {
     warehouse.read(Table.QUARANTINE).groupBy("reason").count().collectAsList().stream()
         .forEach(row -> inTable.put(row.getString(0), row.getLong(1)));
     assertEquals(reasons, inTable);
+  }
+
+  @Test
+  void everyOddFileIsReadRightOrQuarantinedForWhatIsWrongWithIt() throws IOException {
+    Map<String, BadInputs.File> inputs = BadInputs.files();
+    assertTrue(inputs.size() >= 60, inputs.size() + " files");
+    List<ObjectNode> rows = new ArrayList<>();
+    for (Map.Entry<String, BadInputs.File> input : inputs.entrySet()) {
+      if (input.getValue().bytes() != null) {
+        files.write("images/" + input.getKey(), input.getValue().bytes());
+      }
+      rows.add(row("images/" + input.getKey(), QUESTION, input.getKey()));
+    }
+    files.write("rows.jsonl", lines(rows.toArray()));
+
+    ingest("llava", "rows.jsonl");
+
+    List<String> names = List.copyOf(inputs.keySet());
+    Map<String, String> expected = new TreeMap<>();
+    inputs.forEach(
+        (name, input) -> expected.put(name, input.size() == null ? input.outcome() : input.size()));
+    Map<String, String> found = new TreeMap<>(reasons(names));
+    warehouse
+        .read(Table.SAMPLES)
+        .join(warehouse.read(Table.IMAGES), "image_id")
+        .select("response", "width", "height")
+        .collectAsList()
+        .forEach(row -> found.put(row.getString(0), row.getInt(1) + "x" + row.getInt(2)));
+    assertEquals(expected, found);
+  }
+
+  @Test
+  void everyOddTextIsKeptAsItIsOrQuarantinedForWhatIsWrongWithIt() throws IOException {
+    files.pictures(1);
+    Map<String, BadInputs.Line> inputs = BadInputs.lines("images/0.png");
+    assertTrue(inputs.size() >= 40, inputs.size() + " rows");
+    ByteArrayOutputStream rows = new ByteArrayOutputStream();
+    for (BadInputs.Line line : inputs.values()) {
+      rows.writeBytes(line.bytes());
+      rows.write('\n');
+    }
+    files.write("rows.jsonl", rows.toByteArray());
+
+    ingest("llava", "rows.jsonl");
+
+    List<String> names = List.copyOf(inputs.keySet());
+    Map<String, String> expected = new TreeMap<>();
+    inputs.forEach((name, line) -> expected.put(name, line.outcome()));
+    Map<String, String> found = new TreeMap<>(reasons(names));
+    for (Sample sample : samples()) {
+      String name = names.get(rowNumber(sample.sourceRow()));
+      assertTrue(
+          Json.object(inputs.get(name).bytes())
+              .toString()
+              .contains(Json.MAPPER.valueToTree(sample.response()).toString()),
+          name);
+      found.put(name, BadInputs.READ);
+    }
+    assertEquals(expected, found);
+  }
+
+  /** Returns the reasons of quarantined rows by the names of all rows. */
+  private Map<String, String> reasons(List<String> names) {
+    Map<String, String> reasons = new TreeMap<>();
+    warehouse
+        .read(Table.QUARANTINE)
+        .select("source_row", "reason")
+        .collectAsList()
+        .forEach(row -> reasons.put(names.get(rowNumber(row.getString(0))), row.getString(1)));
+    return reasons;
+  }
+
+  private static int rowNumber(String sourceRow) {
+    return Integer.parseInt(sourceRow.replaceFirst(".*#(\\d+)(/.*)?", "$1"));
+  }
+
+  @Test
+  void ofTwoRunsThatAddTheSameRowsTheSecondStops() throws IOException {
+    files.pictures(1);
+    files.write("rows.json", array(row("images/0.png", QUESTION, "A boat.")));
+    Warehouse late = new Warehouse(spark, folder.resolve("warehouse").toString());
+    late.read(Table.SAMPLES);
+    ingest("llava", "rows.json");
+    Dataset<Row> sameRows = warehouse.read(Table.SAMPLES);
+
+    JobException e = assertThrows(JobException.class, () -> late.append(Table.SAMPLES, sameRows));
+
+    assertTrue(e.getMessage().startsWith("Another run has added to table samples"), e.getMessage());
+    assertEquals(1, warehouse.read(Table.SAMPLES).count());
+    late.append(Table.SAMPLES, late.read(Table.SAMPLES).limit(0));
   }
 
   @Test

@@ -106,7 +106,8 @@ class TestRecipeReader {
                 List.of()),
             new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), ""),
-            new ErrorBudget(1000000, 0.5));
+            new ErrorBudget(1000000, 0.5),
+            new RecoverySettings(20000, 900));
     assertEquals(expected, read(SMALLEST));
   }
 
@@ -198,6 +199,9 @@ class TestRecipeReader {
             errors:
               max-rows: 3
               max-share: 0.25
+            recovery:
+              batch-rows: 4
+              row-seconds: 5
             """);
     Bdhs greedy = new Bdhs(1, 1, 0, new Sampling(0, 1, 256));
     Bdhs defaults = new Bdhs(5, 0.97, 0.5, new Sampling(0.7, 1, 256));
@@ -250,7 +254,8 @@ class TestRecipeReader {
                 20,
                 "margin"),
             new ExportSettings(List.of(), "out"),
-            new ErrorBudget(3, 0.25));
+            new ErrorBudget(3, 0.25),
+            new RecoverySettings(4, 5));
     assertEquals(expected, recipe);
   }
 

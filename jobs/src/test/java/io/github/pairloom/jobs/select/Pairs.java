@@ -6,6 +6,7 @@ import io.github.pairloom.jobs.files.LocalFiles;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
@@ -118,7 +119,8 @@ public final class Pairs {
             null,
             select,
             export,
-            new ErrorBudget(0, 0));
+            new ErrorBudget(0, 0),
+            new RecoverySettings(20000, 900));
     return new StepContext(spark, warehouse, recipe);
   }
 

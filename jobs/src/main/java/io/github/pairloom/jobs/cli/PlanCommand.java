@@ -1,0 +1,99 @@
+package io.github.pairloom.jobs.cli;
+
+import static org.apache.spark.sql.functions.col;
+
+import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.Pending;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.schemas.Run;
+import io.github.pairloom.schemas.Table;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.Row;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+/** Tells what a run would do. */
+@Command(
+    name = "plan",
+    mixinStandardHelpOptions = true,
+    description =
+        "Tells what each step of a recipe has to do, and how long and how many tokens that takes if"
+            + " it goes as in the step's last run on this warehouse. Writes nothing.")
+final class PlanCommand implements Callable<Integer> {
+  private final Terminal terminal;
+  private final List<Steps.Entry> steps;
+
+  @Parameters(paramLabel = "RECIPE", description = "The recipe, a YAML file.")
+  private Path file;
+
+  @Mixin private RecipeOptions options;
+
+  PlanCommand(Terminal terminal, List<Steps.Entry> steps) {
+    this.terminal = terminal;
+    this.steps = steps;
+  }
+
+  @Override
+  public Integer call() {
+    Recipe recipe = options.read(file);
+    try (Sessions session = Sessions.open("plan " + recipe.name())) {
+      Warehouse warehouse = Warehouse.readOnly(session.spark(), options.warehouse(recipe));
+      StepContext context = new StepContext(session.spark(), warehouse, recipe);
+      for (Steps.Entry entry : steps) {
+        terminal.out().printf("%-10s %s%n", entry.name(), line(entry, context));
+      }
+    }
+    return 0;
+  }
+
+  private static String line(Steps.Entry entry, StepContext context) {
+    Optional<Pending> pending;
+    try {
+      pending = entry.step().pending(context);
+    } catch (JobException e) {
+      return "not yet: " + e.getMessage();
+    }
+    if (pending.isEmpty()) {
+      return "is known when the steps before it are done";
+    }
+    String todo = pending.get().amount() + " " + pending.get().unit() + " to do";
+    if (pending.get().amount() == 0 || !pending.get().unit().equals(Pending.ROWS)) {
+      return todo;
+    }
+    return todo
+        + lastRun(entry.name(), context).map(run -> estimate(pending.get(), run)).orElse("");
+  }
+
+  /** Returns the last run of a step that worked on anything. */
+  private static Optional<Run> lastRun(String step, StepContext context) {
+    List<Row> rows =
+        context
+            .warehouse()
+            .read(Table.RUNS)
+            .where(col("step").equalTo(step).and(col("read").gt(0)))
+            .orderBy(col("finished_at").desc())
+            .takeAsList(1);
+    return rows.stream().findFirst().map(Run.CODEC::fromRow);
+  }
+
+  private static String estimate(Pending pending, Run run) {
+    double share = (double) pending.amount() / run.read();
+    List<String> parts = new ArrayList<>();
+    parts.add(Texts.duration(share * StepRunner.seconds(run)));
+    for (String tokens : List.of("tokens-prefilled", "tokens-decoded")) {
+      Double counted = run.metrics().get(tokens);
+      if (counted != null) {
+        parts.add("%.0f %s".formatted(share * counted, tokens));
+      }
+    }
+    return ", about %s (as its last run of %s rows)"
+        .formatted(String.join(", ", parts), run.read());
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.pairloom.jobs.recipe;
+
+import static io.github.pairloom.schemas.Check.check;
+
+import io.github.pairloom.udfs.Setting;
+import java.io.Serializable;
+
+/**
+ * How a run gets over crashes, and over rows that cause them.
+ *
+ * @param batchRows rows that a model step works on and commits at once, so the most that a crash
+ *     costs; rows about one image stay together
+ * @param rowSeconds how long a task may go on without a row begun or done before what it works on
+ *     is taken to hang
+ */
+public record RecoverySettings(
+    @Setting(
+            value =
+                "Rows that a model step works on and commits at once, at least 1: the most that a"
+                    + " crash costs. Rows about one image stay together",
+            defaults = "20000")
+        int batchRows,
+    @Setting(
+            value =
+                "Seconds that a task may go on without a row begun or done, at least 1; what it"
+                    + " works on then is taken to hang",
+            defaults = "900")
+        int rowSeconds)
+    implements Serializable {
+  public RecoverySettings {
+    check(batchRows >= 1, "Invalid batch-rows: %s (must be at least 1)", batchRows);
+    check(rowSeconds >= 1, "Invalid row-seconds: %s (must be at least 1)", rowSeconds);
+  }
+}
