@@ -36,6 +36,20 @@ public final class Bench implements Callable<Integer> {
       description = "folder of photographs for images-dedup (default: drawn scenes only)")
   private Path photos;
 
+  @Option(
+      names = "--kills",
+      paramLabel = "N",
+      defaultValue = "60",
+      description = "processes that crash kills (default: ${DEFAULT-VALUE})")
+  private int kills;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "seed of what crash draws (default: ${DEFAULT-VALUE})")
+  private long seed;
+
   @Override
   public Integer call() throws IOException {
     List<Benchmark> benchmarks = benchmarks();
@@ -75,6 +89,7 @@ public final class Bench implements Callable<Integer> {
         new CostBenchmark(),
         new SparkBenchmark(),
         new SoakBenchmark(),
+        new CrashBenchmark(seed, kills),
         new DedupBenchmark(DedupBenchmark.Part.ALL),
         new DedupBenchmark(DedupBenchmark.Part.SPEED),
         new DedupBenchmark(DedupBenchmark.Part.MLLIB),

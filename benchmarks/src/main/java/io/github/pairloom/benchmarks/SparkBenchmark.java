@@ -54,7 +54,7 @@ final class SparkBenchmark implements Benchmark {
       double before = bareSeconds(recipe, samples);
       StepResult result;
       double step;
-      try (SparkSession spark = session()) {
+      try (SparkSession spark = session("local[1]")) {
         StepContext context =
             new StepContext(
                 spark, new Warehouse(spark, folder.resolve("warehouse").toString()), recipe);
@@ -118,8 +118,9 @@ final class SparkBenchmark implements Benchmark {
     return RecipeReader.read(file, List.of());
   }
 
-  private static SparkSession session() {
-    SparkSession.Builder builder = SparkSession.builder().master("local[1]");
+  /** Returns a session of this JVM. */
+  static SparkSession session(String master) {
+    SparkSession.Builder builder = SparkSession.builder().master(master);
     LocalFiles.settings().forEach(builder::config);
     Map.of(
             "spark.ui.enabled", "false",
