@@ -155,8 +155,7 @@ final class CrashBenchmark implements Benchmark {
     List<List<Object>> differences = new ArrayList<>();
     for (int i = 0; i < kills; i++) {
       Place place = places.get(i % places.size());
-      int number =
-          1 + KeyedRandom.of(seed).with("kill").with(i).below(place.operations(), 0);
+      int number = 1 + KeyedRandom.of(seed).with("kill").with(i).below(place.operations(), 0);
       int[] count = counts.computeIfAbsent(place.phase, p -> new int[3]);
       copy(before(place.step), warehouse);
       LocalCluster.Finished killed = step(place.step, place.phase.plan(number));

@@ -636,7 +636,8 @@ final class DedupBenchmark implements Benchmark {
         new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), text, List.of()),
         null,
         null,
-        new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
+        new ErrorBudget(0, 0),
+        new RecoverySettings(20000, 900));
   }
 
   static SparkSession session() {

@@ -220,7 +220,8 @@ final class ImageDedupBenchmark implements Benchmark {
                 List.of()),
             null,
             null,
-            new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
+            new ErrorBudget(0, 0),
+            new RecoverySettings(20000, 900));
     return new DedupStep().run(new StepContext(spark, warehouse, recipe));
   }
 

@@ -220,7 +220,11 @@ public final class ModelRows {
                       .map(
                           row ->
                               " One of them: %s %s, %s: %s."
-                                  .formatted(subject.replace("_id", ""), row.get(0), row.get(1), row.get(2)))
+                                  .formatted(
+                                      subject.replace("_id", ""),
+                                      row.get(0),
+                                      row.get(1),
+                                      row.get(2)))
                       .collect(Collectors.joining()),
                   commits == 0
                       ? "Nothing was written."

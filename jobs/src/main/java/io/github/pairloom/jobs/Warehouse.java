@@ -3,9 +3,6 @@ package io.github.pairloom.jobs;
 import io.delta.exceptions.DeltaConcurrentModificationException;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
-import java.io.FileNotFoundException;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -13,10 +10,6 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import org.apache.hadoop.fs.FileSystem;
-import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
@@ -125,7 +118,8 @@ public final class Warehouse {
       throw new IllegalStateException("Warehouse " + root + " was opened to be read");
     }
     create(table);
-    DataFrameWriter<Row> writer = rows.select(columns(table)).write().format("delta").mode("append");
+    DataFrameWriter<Row> writer =
+        rows.select(columns(table)).write().format("delta").mode("append");
     if (table == Table.RUNS) {
       // A row of its own for every run, which follows from nothing.
       writer.save(path(table));

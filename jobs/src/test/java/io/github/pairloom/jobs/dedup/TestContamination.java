@@ -165,7 +165,8 @@ class TestContamination {
             dedup,
             new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
             null,
-            new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
+            new ErrorBudget(0, 0),
+            new RecoverySettings(20000, 900));
     return new StepContext(spark, warehouse, recipe);
   }
 }

@@ -309,7 +309,8 @@ class TestDedupStep {
             new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), settings, List.of()),
             null,
             null,
-            new ErrorBudget(0, 0), new RecoverySettings(20000, 900));
+            new ErrorBudget(0, 0),
+            new RecoverySettings(20000, 900));
     return new DedupStep().run(new StepContext(spark, warehouse, recipe));
   }
 
