@@ -103,6 +103,7 @@ with DAG(
         >> step("reference")
         >> step("reject")
         >> step("score")
+        >> step("dedup")
         >> step("select")
         # Whoever trains on the pairs can be scheduled on this.
         >> step("export", outlets=[PREFERENCE_PAIRS])
