@@ -38,7 +38,7 @@ public final class ImageSight {
   private Encoded encoded;
   private volatile long featureBytes;
 
-  public ImageSight(ImageBytes bytes, VisionLanguageModel model, TaskJournal journal) {
+  ImageSight(ImageBytes bytes, VisionLanguageModel model, TaskJournal journal) {
     this.bytes = bytes;
     this.model = model;
     this.journal = journal;

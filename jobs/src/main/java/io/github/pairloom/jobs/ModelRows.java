@@ -154,6 +154,7 @@ public final class ModelRows {
         } catch (JobException e) {
           throw e;
         } catch (Exception e) {
+          // Spark's exceptions are not declared. What rows have nothing to do with goes on.
           RowJournal now = journal.reread();
           if (!now.knowsMoreThan(journal)) {
             throw e;

@@ -24,7 +24,7 @@ import org.apache.spark.util.TaskFailureListener;
  *
  * <p>Used by the task's thread; the watch is another.
  */
-public final class TaskJournal implements RowsUnderWay.Journal<Row>, AutoCloseable {
+final class TaskJournal implements RowsUnderWay.Journal<Row>, AutoCloseable {
   /** Tasks of this process that may have rows under way; a suspect takes all of it. */
   private static final int ALL = 1 << 20;
 
@@ -83,7 +83,7 @@ public final class TaskJournal implements RowsUnderWay.Journal<Row>, AutoCloseab
    *
    * @return closed when the task ends
    */
-  public static TaskJournal open(RowJournal journal) {
+  static TaskJournal open(RowJournal journal) {
     TaskContext task = TaskContext.get();
     boolean again = task != null && (task.attemptNumber() > 0 || task.stageAttemptNumber() > 0);
     return new TaskJournal(again ? journal.reread() : journal);

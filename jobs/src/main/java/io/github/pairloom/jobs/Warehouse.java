@@ -69,17 +69,15 @@ public final class Warehouse {
 
   /** Returns the rows of {@code table}; the table is created if it is not there. */
   public Dataset<Row> read(Table table) {
-    if (readOnly && log(table).latest() < 0) {
+    if (version(table) < 0) {
       return spark.createDataFrame(List.of(), table.schema());
     }
-    create(table);
-    versions.put(table, log(table).latest());
     return spark.read().format("delta").load(path(table));
   }
 
   /**
    * Returns the number of the last commit to {@code table}; the table is created if it is not
-   * there.
+   * there. In a warehouse that is only read it is not: then the number is -1.
    */
   public long version(Table table) {
     create(table);
@@ -114,9 +112,7 @@ public final class Warehouse {
    *     added then
    */
   public void append(Table table, Dataset<Row> rows) {
-    if (readOnly) {
-      throw new IllegalStateException("Warehouse " + root + " was opened to be read");
-    }
+    checkWritable();
     create(table);
     DataFrameWriter<Row> writer =
         rows.select(columns(table)).write().format("delta").mode("append");
@@ -149,6 +145,7 @@ public final class Warehouse {
    * @throws JobException if another run has changed the same rows meanwhile; nothing is put then
    */
   public void replace(Table table, String where, Dataset<Row> rows) {
+    checkWritable();
     create(table);
     try {
       rows.select(columns(table))
@@ -161,6 +158,12 @@ public final class Warehouse {
       throw anotherRun(table, e);
     }
     versions.put(table, log(table).latest());
+  }
+
+  private void checkWritable() {
+    if (readOnly) {
+      throw new IllegalStateException("Warehouse " + root + " was opened to be read");
+    }
   }
 
   private JobException anotherRun(Table table, Throwable cause) {
@@ -187,14 +190,17 @@ public final class Warehouse {
   }
 
   private void create(Table table) {
-    if (!readOnly && !known.contains(table) && log(table).latest() < 0) {
+    if (readOnly || known.contains(table)) {
+      return;
+    }
+    if (log(table).latest() < 0) {
       try {
         spark.sql(table.createStatement("delta.`" + path(table) + "`"));
       } catch (DeltaConcurrentModificationException e) {
         // Another run has just created it; now there is nothing to do.
         spark.sql(table.createStatement("delta.`" + path(table) + "`"));
       }
-      known.add(table);
     }
+    known.add(table);
   }
 }

@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS {table} (
   kind STRING NOT NULL COMMENT 'reversed: another pair has the same two texts the other way round; mixed: a text that is chosen here is rejected elsewhere, or the reverse, as it may be in a ranking of three',
   other_id STRING NOT NULL COMMENT 'Smallest pair_id of those that it contradicts in this way'
 ) USING delta
-COMMENT 'Labels of the dedup step as of its last run: the same text chosen and rejected under the same image, context, prompt and condition'
+COMMENT 'Labels of the dedup step as of its last run, of pairs that no scoring model refuses: the same text chosen and rejected under the same image, context, prompt and condition'
 TBLPROPERTIES (
   'delta.constraints.ids_are_sha256' = 'pair_id RLIKE "^[0-9a-f]{64}$" AND other_id RLIKE "^[0-9a-f]{64}$"',
   'delta.constraints.kind_is_known' = 'kind IN ("reversed", "mixed")',

@@ -46,29 +46,30 @@ final class PlanCommand implements Callable<Integer> {
     try (Sessions session = Sessions.open("plan " + recipe.name())) {
       Warehouse warehouse = Warehouse.readOnly(session.spark(), options.warehouse(recipe));
       StepContext context = new StepContext(session.spark(), warehouse, recipe);
+      boolean moreComes = false;
       for (Steps.Entry entry : steps) {
-        terminal.out().printf("%-10s %s%n", entry.name(), line(entry, context));
+        String line;
+        try {
+          Optional<Pending> pending = entry.step().pending(context);
+          line =
+              pending.map(some -> line(entry.name(), some, context)).orElse("finds out as it runs")
+                  + (moreComes ? "; more comes from the steps before it" : "");
+          moreComes |= pending.isPresent() && pending.get().amount() > 0;
+        } catch (JobException e) {
+          line = "not yet: " + e.getMessage();
+          moreComes = true;
+        }
+        terminal.out().printf("%-10s %s%n", entry.name(), line);
       }
     }
     return 0;
   }
 
-  private static String line(Steps.Entry entry, StepContext context) {
-    Optional<Pending> pending;
-    try {
-      pending = entry.step().pending(context);
-    } catch (JobException e) {
-      return "not yet: " + e.getMessage();
-    }
-    if (pending.isEmpty()) {
-      return "is known when the steps before it are done";
-    }
-    String todo = pending.get().amount() + " " + pending.get().unit() + " to do";
-    if (pending.get().amount() == 0 || !pending.get().unit().equals(Pending.ROWS)) {
-      return todo;
-    }
-    return todo
-        + lastRun(entry.name(), context).map(run -> estimate(pending.get(), run)).orElse("");
+  private static String line(String step, Pending pending, StepContext context) {
+    String todo = pending.amount() + " " + pending.unit() + " to do";
+    return pending.amount() == 0 || !pending.unit().equals(Pending.ROWS)
+        ? todo
+        : todo + lastRun(step, context).map(run -> estimate(pending, run)).orElse("");
   }
 
   /** Returns the last run of a step that worked on anything. */

@@ -13,7 +13,9 @@ import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.when;
 
+import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
 import org.apache.spark.sql.Column;
@@ -24,7 +26,8 @@ import org.apache.spark.sql.expressions.WindowSpec;
 
 /**
  * Finds texts that one pair chooses and another rejects under the same image, context, prompt and
- * condition, whitespace aside. Copies of an image count as that image. Only digests are shuffled.
+ * condition, whitespace aside, among the pairs that no scoring model refuses. Copies of an image
+ * count as that image. Only digests are shuffled.
  */
 final class Contradictions {
   /** Another pair has the same texts the other way round. */
@@ -36,8 +39,9 @@ final class Contradictions {
   private Contradictions() {}
 
   /** Labels the usable pairs of the warehouse anew; returns how many have a label. */
-  static long write(Warehouse warehouse) {
-    Dataset<Row> labels = of(sides(warehouse)).persist();
+  static long write(StepContext context) {
+    Warehouse warehouse = context.warehouse();
+    Dataset<Row> labels = of(sides(context)).persist();
     try {
       long count = labels.count();
       if (count > 0 || !warehouse.latest(Table.CONTRADICTIONS).isEmpty()) {
@@ -50,7 +54,9 @@ final class Contradictions {
   }
 
   /** Returns {@code pair_id} and digests: {@code better} and {@code worse}. */
-  private static Dataset<Row> sides(Warehouse warehouse) {
+  private static Dataset<Row> sides(StepContext context) {
+    Warehouse warehouse = context.warehouse();
+    Dataset<Row> refused = ScoreStep.refused(context);
     Dataset<Row> images =
         warehouse
             .latest(Table.DUPLICATES)
@@ -59,6 +65,8 @@ final class Contradictions {
     return warehouse
         .latest(Table.PAIRS)
         .where(col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT)))
+        // What no trainer gets to see contradicts nothing.
+        .join(refused, col("pair_id").equalTo(refused.col("id")), "left_anti")
         .join(images, col("image_id").equalTo(col("image_copy")), "left")
         .withColumn("image", coalesce(col("image_kept"), col("image_id")))
         .select(col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));

@@ -47,7 +47,7 @@ public final class DedupStep implements Step {
     metrics.putAll(ImageLabels.write(context, settings.images()));
     metrics.putAll(
         new Contamination(context).write(settings.evaluations(), settings.images().radius()));
-    long contradictory = Contradictions.write(context.warehouse());
+    long contradictory = Contradictions.write(context);
     if (contradictory > 0) {
       metrics.put("contradictory-pairs", (double) contradictory);
     }

@@ -59,7 +59,8 @@ public record SelectSettings(
    * A condition.
    *
    * @param name part of the drop_reason, in kebab-case
-   * @param where an SQL expression over columns of pairs and {@code source}
+   * @param where an SQL expression over columns of pairs, {@code source}, and the means over
+   *     scoring models of {@code margin} and the visual dependencies
    */
   public record Filter(
       @Setting("Part of the drop_reason filter-NAME, in kebab-case") String name,
@@ -105,8 +106,8 @@ public record SelectSettings(
    */
   public record Quota(
       @Setting(
-              "What makes a kind: SQL over the columns of pairs, and source, such as strategy or"
-                  + " \"length(chosen) div 100\"")
+              "What makes a kind: SQL over the columns of pairs, scores' means and source, such as"
+                  + " strategy or \"length(chosen) div 100\"")
           String by,
       @Setting("Most pairs of each kind, those of earlier runs included; at least 0") long most) {
     public Quota {

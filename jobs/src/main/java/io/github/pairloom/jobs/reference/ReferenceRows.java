@@ -2,17 +2,15 @@ package io.github.pairloom.jobs.reference;
 
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
+import io.github.pairloom.jobs.ModelTask;
 import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.RowJournal;
-import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.jobs.recipe.ReferenceSettings;
 import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Response;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.RowsUnderWay;
-import io.github.pairloom.udfs.TaskScope;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.vlm.Cut;
@@ -46,19 +44,14 @@ record ReferenceRows(
     if (!rows.hasNext()) {
       return rows;
     }
-    TaskScope scope = TaskScope.open();
-    scope.keep(counters);
-    VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
-    TaskJournal mine = scope.keep(TaskJournal.open(journal));
-    ImageSight sight = new ImageSight(bytes, model, mine);
-    return RowsUnderWay.of(
-        mine,
+    ModelTask task = new ModelTask(journal, counters);
+    VisionLanguageModel model = task.keep(ExecutorModels.open(spec));
+    ImageSight sight = task.sight(bytes, model);
+    return task.work(
         rows,
-        row ->
-            new RowsUnderWay.Begun<>(
-                respond(row, model, sight).thenApply(Response.CODEC::toRow), sight.bytes()),
+        row -> respond(row, model, sight).thenApply(Response.CODEC::toRow),
+        sight,
         model::await,
-        scope::close,
         spec.batch().aheadMegabytes());
   }
 

@@ -2,12 +2,10 @@ package io.github.pairloom.jobs.reject;
 
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
+import io.github.pairloom.jobs.ModelTask;
 import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.RowJournal;
-import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.schemas.ImageEmbedding;
-import io.github.pairloom.udfs.RowsUnderWay;
-import io.github.pairloom.udfs.TaskScope;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
@@ -37,19 +35,14 @@ record EmbeddingRows(
     if (!rows.hasNext()) {
       return rows;
     }
-    TaskScope scope = TaskScope.open();
-    scope.keep(counters);
-    VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
-    TaskJournal mine = scope.keep(TaskJournal.open(journal));
-    ImageSight sight = new ImageSight(bytes, model, mine);
-    return RowsUnderWay.of(
-        mine,
+    ModelTask task = new ModelTask(journal, counters);
+    VisionLanguageModel model = task.keep(ExecutorModels.open(spec));
+    ImageSight sight = task.sight(bytes, model);
+    return task.work(
         rows,
-        row ->
-            new RowsUnderWay.Begun<>(
-                embedding(row, sight).thenApply(ImageEmbedding.CODEC::toRow), sight.bytes()),
+        row -> embedding(row, sight).thenApply(ImageEmbedding.CODEC::toRow),
+        sight,
         model::await,
-        scope::close,
         spec.batch().aheadMegabytes());
   }
 

@@ -2,9 +2,9 @@ package io.github.pairloom.jobs.reject;
 
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
+import io.github.pairloom.jobs.ModelTask;
 import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.RowJournal;
-import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RejectSettings;
 import io.github.pairloom.schemas.CandidatePair;
@@ -13,8 +13,6 @@ import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.RowsUnderWay;
-import io.github.pairloom.udfs.TaskScope;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.ImageBytes;
@@ -79,24 +77,21 @@ record RejectRows(
     if (!rows.hasNext()) {
       return rows;
     }
-    TaskScope scope = TaskScope.open();
-    scope.keep(counters);
+    ModelTask task = new ModelTask(journal, counters);
     Workbench bench =
-        scope.keep(
+        task.keep(
             new Workbench(
                 ExecutorModels.open(spec),
                 new Similarity(
                     settings.similarity(),
                     SentenceEmbedder.open(settings.similarity().model(), spec.threadsOfTask()))));
-    TaskJournal mine = scope.keep(TaskJournal.open(journal));
-    ImageSight sight = new ImageSight(bytes, bench.model(), mine);
+    ImageSight sight = task.sight(bytes, bench.model());
     Iterator<List<Row>> groups =
-        RowsUnderWay.of(
-            mine,
+        task.work(
             rows,
-            row -> new RowsUnderWay.Begun<>(pairs(row, bench, sight), sight.bytes()),
+            row -> pairs(row, bench, sight),
+            sight,
             bench::await,
-            scope::close,
             spec.batch().aheadMegabytes());
     return new Flattened(groups);
   }

@@ -2,9 +2,9 @@ package io.github.pairloom.jobs.score;
 
 import io.github.pairloom.jobs.ImageSight;
 import io.github.pairloom.jobs.ModelCounters;
+import io.github.pairloom.jobs.ModelTask;
 import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.RowJournal;
-import io.github.pairloom.jobs.TaskJournal;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings.Blind;
 import io.github.pairloom.schemas.CandidatePair;
@@ -12,8 +12,6 @@ import io.github.pairloom.schemas.Likelihood;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.RowsUnderWay;
-import io.github.pairloom.udfs.TaskScope;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageBytes;
@@ -53,19 +51,14 @@ record ScoreRows(
     if (!rows.hasNext()) {
       return rows;
     }
-    TaskScope scope = TaskScope.open();
-    scope.keep(counters);
-    VisionLanguageModel model = scope.keep(ExecutorModels.open(spec));
-    TaskJournal mine = scope.keep(TaskJournal.open(journal));
-    Reader reader = new Reader(model, new ImageSight(bytes, model, mine));
-    return RowsUnderWay.of(
-        mine,
+    ModelTask task = new ModelTask(journal, counters);
+    VisionLanguageModel model = task.keep(ExecutorModels.open(spec));
+    Reader reader = new Reader(model, task.sight(bytes, model));
+    return task.work(
         rows,
-        row ->
-            new RowsUnderWay.Begun<>(
-                reader.score(row).thenApply(PairScore.CODEC::toRow), reader.sight.bytes()),
+        row -> reader.score(row).thenApply(PairScore.CODEC::toRow),
+        reader.sight,
         model::await,
-        scope::close,
         spec.batch().aheadMegabytes());
   }
 

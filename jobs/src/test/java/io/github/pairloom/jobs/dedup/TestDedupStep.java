@@ -136,6 +136,7 @@ class TestDedupStep {
   @Test
   void aTextChosenHereAndRejectedThereIsAContradictionUnderTheSameConditionOnly() {
     CandidatePair reverse = pair("b", id("image"), "Where?", "A  boat. ", "A beach.", "s", 1);
+    CandidatePair refused = pair("g", id("image"), "Where?", "A cup.", "A dog.", "s", 1);
     Pairs.add(
         warehouse,
         pair("a", "A boat.", "s", 1),
@@ -145,7 +146,9 @@ class TestDedupStep {
         Pairs.withCondition(
             pair("e", id("image"), "Where?", "A cup.", "A dog.", "s", 1),
             new Condition(null, "Be brief.")),
-        pair("f", id("image"), "Who?", "A cup.", "A dog.", "s", 1));
+        pair("f", id("image"), "Who?", "A cup.", "A dog.", "s", 1),
+        refused);
+    Pairs.addScore(warehouse, refused, -9, -1);
 
     StepResult result = dedup(settings(1));
 

@@ -4,10 +4,8 @@ import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.vlm.ModelSpec;
-import io.github.pairloom.udfs.vlm.Sampling;
 import org.apache.spark.ml.param.DoubleParam;
 import org.apache.spark.ml.param.IntParam;
-import org.apache.spark.ml.param.LongParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.MLReader;
@@ -18,7 +16,7 @@ import org.apache.spark.ml.util.MLReader;
  * {@code rejected}, {@code iteration}, {@code similarity}, {@code cut_off}, {@code transform} and
  * {@code error}.
  */
-public final class BdhsRejector extends ModelTransformer<BdhsRejector> {
+public final class BdhsRejector extends DrawingTransformer<BdhsRejector> {
   private static final long serialVersionUID = 1L;
 
   private final Param<String> chosenCol =
@@ -33,13 +31,6 @@ public final class BdhsRejector extends ModelTransformer<BdhsRejector> {
       new DoubleParam(this, "yesNoSwapProbability", "chance that a leading yes or no is swapped");
   private final Param<String> similarityModel =
       new Param<>(this, "similarityModel", "sentence embedding model: minilm or a folder");
-  private final DoubleParam temperature =
-      new DoubleParam(this, "temperature", "0: always the most likely token; above 0: draws");
-  private final DoubleParam topP =
-      new DoubleParam(this, "topP", "share of probability that the tokens drawn from make up");
-  private final IntParam maxNewTokens =
-      new IntParam(this, "maxNewTokens", "most tokens of one continuation");
-  private final LongParam seed = new LongParam(this, "seed", "root of all keyed draws");
 
   public BdhsRejector() {
     this(newUid(BdhsRejector.class));
@@ -53,10 +44,6 @@ public final class BdhsRejector extends ModelTransformer<BdhsRejector> {
     setDefault(similarityThreshold, 0.97);
     setDefault(yesNoSwapProbability, 0.5);
     setDefault(similarityModel, SimilaritySettings.MINILM);
-    setDefault(temperature, 0.7);
-    setDefault(topP, 1.0);
-    setDefault(maxNewTokens, 256);
-    setDefault(seed, 2407L);
   }
 
   /** Returns what reads a transformer that was saved. */
@@ -99,26 +86,6 @@ public final class BdhsRejector extends ModelTransformer<BdhsRejector> {
     return with(similarityModel, value);
   }
 
-  /** Sets how wild draws are; 0 draws nothing. By default 0.7. */
-  public BdhsRejector setTemperature(double value) {
-    return with(temperature, value);
-  }
-
-  /** Sets the share of probability that the tokens drawn from make up; by default 1. */
-  public BdhsRejector setTopP(double value) {
-    return with(topP, value);
-  }
-
-  /** Sets the most tokens of one continuation; by default 256. */
-  public BdhsRejector setMaxNewTokens(int value) {
-    return with(maxNewTokens, value);
-  }
-
-  /** Sets the root of the draws, which are keyed by seed, image and texts; by default 2407. */
-  public BdhsRejector setSeed(long value) {
-    return with(seed, value);
-  }
-
   public Param<String> chosenCol() {
     return chosenCol;
   }
@@ -143,22 +110,6 @@ public final class BdhsRejector extends ModelTransformer<BdhsRejector> {
     return similarityModel;
   }
 
-  public DoubleParam temperature() {
-    return temperature;
-  }
-
-  public DoubleParam topP() {
-    return topP;
-  }
-
-  public IntParam maxNewTokens() {
-    return maxNewTokens;
-  }
-
-  public LongParam seed() {
-    return seed;
-  }
-
   @Override
   String textCol() {
     return $(chosenCol);
@@ -166,18 +117,16 @@ public final class BdhsRejector extends ModelTransformer<BdhsRejector> {
 
   @Override
   ModelCall call(ModelSpec spec) {
-    Sampling sampling =
-        new Sampling((Double) $(temperature), (Double) $(topP), (Integer) $(maxNewTokens));
     Bdhs bdhs =
         new Bdhs(
             (Integer) $(iterations),
             (Double) $(similarityThreshold),
             (Double) $(yesNoSwapProbability),
-            sampling);
+            sampling());
     return new BdhsCall(
         spec,
         new BdhsAttention((Double) $(maskRate), bdhs),
         new SimilaritySettings($(similarityModel), SimilaritySettings.Scope.RESPONSE),
-        (Long) $(seed));
+        drawSeed());
   }
 }

@@ -68,11 +68,6 @@ final class GenerateCall extends ModelCall {
       Row failed(String error) {
         return CODEC.toRow(new Written(null, null, false, error));
       }
-
-      @Override
-      <T> T await(CompletableFuture<T> result) {
-        return model.await(result);
-      }
     };
   }
 }

@@ -74,7 +74,9 @@ abstract class ModelCall implements Serializable {
     abstract Row failed(String error);
 
     /** Returns what {@code result} comes to. */
-    abstract <T> T await(CompletableFuture<T> result);
+    <T> T await(CompletableFuture<T> result) {
+      return model.await(result);
+    }
 
     /** Returns the result of a row; never fails. */
     final CompletableFuture<Row> call(Arguments arguments) {

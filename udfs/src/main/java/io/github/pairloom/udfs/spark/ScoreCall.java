@@ -68,11 +68,6 @@ final class ScoreCall extends ModelCall {
       Row failed(String error) {
         return CODEC.toRow(new Score(null, null, null, error));
       }
-
-      @Override
-      <T> T await(CompletableFuture<T> result) {
-        return model.await(result);
-      }
     };
   }
 }
