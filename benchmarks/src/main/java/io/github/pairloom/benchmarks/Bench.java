@@ -1,14 +1,18 @@
 package io.github.pairloom.benchmarks;
 
+import com.google.errorprone.annotations.FormatMethod;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** {@code ./pairloom bench NAME [--json FILE] [--scenes N] [--photos DIR]}. */
 @Command(
@@ -17,6 +21,8 @@ import picocli.CommandLine.Parameters;
     sortOptions = false,
     mixinStandardHelpOptions = true)
 public final class Bench implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
   @Parameters(paramLabel = "NAME", arity = "0..1", description = "what to measure; none lists all")
   private String name;
 
@@ -63,20 +69,42 @@ public final class Bench implements Callable<Integer> {
             .findFirst()
             .orElseThrow(
                 () ->
-                    new CommandLine.ParameterException(
-                        new CommandLine(this),
-                        "No benchmark is called '%s'. There are: %s"
-                            .formatted(
-                                name,
-                                benchmarks.stream()
-                                    .map(Benchmark::name)
-                                    .collect(Collectors.joining(", ")))));
+                    usage(
+                        "No benchmark is called '%s'. There are: %s",
+                        name,
+                        benchmarks.stream()
+                            .map(Benchmark::name)
+                            .collect(Collectors.joining(", "))));
+    checkOptions();
     Figures figures = new Figures(name, System.out);
     benchmark.run(scenes, figures);
     if (json != null) {
       figures.writeJson(json);
     }
     return 0;
+  }
+
+  /** What would only be missed at the end, or measure nothing, is said before hours of work. */
+  private void checkOptions() {
+    if (scenes < 1) {
+      throw usage("Invalid --scenes: %s (must be at least 1)", scenes);
+    }
+    if (kills < 1) {
+      throw usage("Invalid --kills: %s (must be at least 1)", kills);
+    }
+    if (photos != null && !Files.isDirectory(photos)) {
+      throw usage("Invalid --photos: there is no folder %s", photos);
+    }
+    Path folder = json == null ? null : json.toAbsolutePath().getParent();
+    if (folder != null && (!Files.isWritable(folder) || Files.isDirectory(json))) {
+      throw usage(
+          "Invalid --json: %s cannot be written; name a file in a folder that is there", json);
+    }
+  }
+
+  @FormatMethod
+  private CommandLine.ParameterException usage(String message, Object... found) {
+    return new CommandLine.ParameterException(spec.commandLine(), message.formatted(found));
   }
 
   private List<Benchmark> benchmarks() {
