@@ -4,7 +4,8 @@ Run by hand when this file changes (Debian's python3-onnx); the graphs are in th
 
     /usr/bin/python3 make_graphs.py ../resources/io/github/pairloom/udfs/vlm
 
-join_caches   rows of two caches, their entries picked one by one, as one cache
+pick_caches   rows of a cache, their entries picked one by one
+join_caches   the same of two caches, as one
 pick_logits   rows of logits
 top_logits    rows of logits, their largest values, and log(sum(exp(row / temperature)))
 log_probs     the log-probability of one token in each of some rows, and the most likely one
@@ -46,20 +47,30 @@ def flattened(source: str, rank: int):
     ]
 
 
-def join_caches(kind: int):
+def picked_entries(side: str, kind: int):
     """Caches are [rows, heads, entries, width]; an index counts entries over all rows and heads."""
-    nodes = []
-    for side in ("a", "b"):
-        nodes += flattened(side, 4)
-        nodes.append(
-            helper.make_node("Gather", [f"{side}_flat", f"{side}_index"], [f"{side}_picked"], axis=0)
-        )
-    nodes.append(helper.make_node("Concat", ["a_picked", "b_picked"], ["joined"], axis=0))
-    inputs = []
-    for side in ("a", "b"):
-        inputs.append(tensor(side, kind, f"{side}_rows", "heads", f"{side}_entries", "width"))
-        inputs.append(tensor(f"{side}_index", TensorProto.INT32, f"{side}_new", "heads", "entries"))
-    return nodes, inputs, [tensor("joined", kind, "new", "heads", "entries", "width")]
+    nodes = flattened(side, 4)
+    nodes.append(
+        helper.make_node("Gather", [f"{side}_flat", f"{side}_index"], [f"{side}_picked"], axis=0)
+    )
+    inputs = [
+        tensor(side, kind, f"{side}_rows", "heads", f"{side}_entries", "width"),
+        tensor(f"{side}_index", TensorProto.INT32, f"{side}_new", "heads", "entries"),
+    ]
+    return nodes, inputs
+
+
+def pick_caches(kind: int):
+    nodes, inputs = picked_entries("a", kind)
+    return nodes, inputs, [tensor("a_picked", kind, "a_new", "heads", "entries", "width")]
+
+
+def join_caches(kind: int):
+    a_nodes, a_inputs = picked_entries("a", kind)
+    b_nodes, b_inputs = picked_entries("b", kind)
+    join = helper.make_node("Concat", ["a_picked", "b_picked"], ["joined"], axis=0)
+    joined = tensor("joined", kind, "new", "heads", "entries", "width")
+    return [*a_nodes, *b_nodes, join], a_inputs + b_inputs, [joined]
 
 
 def picked(kind: int):
@@ -131,6 +142,7 @@ def main() -> None:
     folder = parser.parse_args().output
     for suffix, kind in TYPES.items():
         for name, graph in {
+            "pick_caches": pick_caches(kind),
             "join_caches": join_caches(kind),
             "pick_logits": pick_logits(kind),
             "top_logits": top_logits(kind, with_sums=False),

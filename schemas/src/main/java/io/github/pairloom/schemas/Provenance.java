@@ -43,4 +43,20 @@ public record Provenance(
     requireNonNull(engine, "engine is null");
     engine = Map.copyOf(engine);
   }
+
+  /** Returns the same with what was done to the image. */
+  public Provenance with(Transform done) {
+    return new Provenance(
+        recipeId,
+        seed,
+        strategyParameters,
+        modelId,
+        modelRevision,
+        promptTemplateSha256,
+        sampling,
+        done,
+        embedderId,
+        embedderRevision,
+        engine);
+  }
 }

@@ -4,6 +4,7 @@ import io.github.pairloom.udfs.onnx.OnnxEngine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
@@ -11,6 +12,17 @@ import java.util.TreeMap;
 /** The versions that a text depends on, for provenance. */
 public final class Versions {
   private static final String FILE = "version.properties";
+
+  /** Reading them takes longer than writing a row. */
+  private static final class All {
+    static final Map<String, String> VERSIONS = read();
+
+    private static Map<String, String> read() {
+      Map<String, String> versions = new TreeMap<>(OnnxEngine.versions());
+      versions.put("pairloom", pairloom());
+      return Collections.unmodifiableMap(versions);
+    }
+  }
 
   private Versions() {}
 
@@ -27,8 +39,6 @@ public final class Versions {
 
   /** Returns the versions of pairloom, djl and onnxruntime by name. */
   public static Map<String, String> all() {
-    Map<String, String> versions = new TreeMap<>(OnnxEngine.versions());
-    versions.put("pairloom", pairloom());
-    return versions;
+    return All.VERSIONS;
   }
 }

@@ -11,7 +11,6 @@ import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Sample;
-import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.gate.PairGates;
@@ -33,6 +32,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Row;
 
@@ -88,11 +88,7 @@ record RejectRows(
     ImageSight sight = task.sight(bytes, bench.model());
     Iterator<List<Row>> groups =
         task.work(
-            rows,
-            row -> pairs(row, bench, sight),
-            sight,
-            bench::await,
-            spec.batch().aheadMegabytes());
+            rows, new Pairs(bench, sight)::of, sight, bench::await, spec.batch().aheadMegabytes());
     return new Flattened(groups);
   }
 
@@ -120,15 +116,183 @@ record RejectRows(
     }
   }
 
-  private CompletableFuture<List<Row>> pairs(Row row, Workbench bench, ImageSight sight) {
-    Sample sample = Sample.CODEC.fromRow(row);
-    CompletableFuture<List<CandidatePair>> pairs =
-        CompletableFuture.completedFuture(new ArrayList<>());
-    for (int i = 0; i < settings.perResponse(); i++) {
-      pairs = pairs.thenCombine(outcome(row, sample, i, bench, sight), this::joined);
+  /** Makes pairs of the rows of one task. */
+  private final class Pairs {
+    private final Workbench bench;
+    private final ImageSight sight;
+
+    /** By strategy. */
+    private final List<Provenance> provenances =
+        IntStream.range(0, settings.strategies().size())
+            .mapToObj(RejectRows.this::provenance)
+            .toList();
+
+    Pairs(Workbench bench, ImageSight sight) {
+      this.bench = bench;
+      this.sight = sight;
     }
-    return pairs.thenApplyAsync(
-        all -> numbered(all).stream().map(CandidatePair.CODEC::toRow).toList(), bench);
+
+    CompletableFuture<List<Row>> of(Row row) {
+      Sample sample = Sample.CODEC.fromRow(row);
+      CompletableFuture<List<CandidatePair>> pairs =
+          CompletableFuture.completedFuture(new ArrayList<>());
+      for (int i = 0; i < settings.perResponse(); i++) {
+        pairs = pairs.thenCombine(outcome(row, sample, i), this::joined);
+      }
+      return pairs.thenApplyAsync(
+          all -> numbered(all).stream().map(CandidatePair.CODEC::toRow).toList(), bench);
+    }
+
+    private List<CandidatePair> joined(List<CandidatePair> all, List<CandidatePair> more) {
+      all.addAll(more);
+      return all;
+    }
+
+    /**
+     * Returns what one call of the strategy comes to; never fails.
+     *
+     * @param number of the call, from 0
+     */
+    private CompletableFuture<List<CandidatePair>> outcome(Row row, Sample sample, int number) {
+      int index = row.getAs("strategy_index");
+      String chosen = row.getAs("chosen");
+      return rejections(row, sample, chosen, number)
+          .handleAsync(
+              (rejections, failure) ->
+                  failure == null
+                      ? rejections.stream()
+                          .map(rejection -> pair(row, sample, chosen, rejection))
+                          .toList()
+                      : List.of(
+                          failed(
+                              row,
+                              sample,
+                              chosen,
+                              RowFaults.reasonOf(failure),
+                              RowFaults.detailOf(failure),
+                              provenances.get(index))),
+              bench);
+    }
+
+    private CompletableFuture<List<Rejection>> rejections(
+        Row row, Sample sample, String chosen, int number) {
+      try {
+        RejectionStrategy strategy = strategy(row.getAs("strategy_index"));
+        ImageSight.Encoded image = sight.of(row);
+        KeyedRandom root = KeyedRandom.of(seed).with(row.<String>getAs("response_id"));
+        KeyedRandom key = number == 0 ? root : root.with("rejection").with(number);
+        return image
+            .features()
+            .thenComposeAsync(
+                features ->
+                    strategy.reject(
+                        new RejectionInput(
+                            image.picture(),
+                            image.pixels(),
+                            features,
+                            sample.context(),
+                            sample.prompt(),
+                            chosen,
+                            sample.extra() == null ? "" : sample.extra(),
+                            others(row),
+                            key),
+                        bench),
+                bench);
+      } catch (RuntimeException e) {
+        return CompletableFuture.failedFuture(e);
+      }
+    }
+
+    private List<RejectionInput.Other> others(Row row) {
+      return row.<Row>getList(row.fieldIndex(OtherImages.COLUMN)).stream()
+          .map(
+              other -> {
+                Row image = other.getAs("image");
+                Double similarity = other.getAs("similarity");
+                return new RejectionInput.Other(
+                    image.getAs("image_id"),
+                    similarity == null ? Double.NaN : similarity,
+                    () -> sight.read(image));
+              })
+          .toList();
+    }
+
+    private CandidatePair pair(Row row, Sample sample, String reference, Rejection rejection) {
+      int index = row.getAs("strategy_index");
+      String chosen = rejection.chosen().map(Rejection.Better::text).orElse(reference);
+      boolean ofImage = strategy(index).rejectsImage();
+      List<PairGates.Failure> failures =
+          ofImage
+              ? List.of()
+              : settings
+                  .gates()
+                  .failures(
+                      new PairGates.Candidate(
+                          chosen, rejection.text(), rejection.similarity(), rejection.cutOff()),
+                      bench.model().controlTokens());
+      return new CandidatePair(
+          row.getAs("pair_id"),
+          sample.sampleId(),
+          sample.imageId(),
+          row.getAs("response_id"),
+          sample.context(),
+          sample.prompt(),
+          sample.condition(),
+          chosen,
+          rejection.text(),
+          strategy(index).id(),
+          rejection.iteration(),
+          rejection.similarity(),
+          ChangeSpans.between(chosen, rejection.text()),
+          ChangeSpans.ofTokens(
+              bench.model().response(chosen).ids(),
+              bench.model().response(rejection.text()).ids(),
+              settings.segments().minMatch()),
+          settings.segments().weight(),
+          row.getAs("pair_id"),
+          0,
+          ofImage ? CandidatePair.IMAGE : CandidatePair.TEXT,
+          rejection.chosen().map(Rejection.Better::origin).orElse(CandidatePair.REFERENCE),
+          rejection.judgement().orElse(null),
+          failures.stream().map(PairGates.Failure::gate).toList(),
+          failures.isEmpty() ? null : failures.get(0).gate(),
+          failures.isEmpty() ? null : failures.get(0).found(),
+          provenances.get(index).with(rejection.transform()));
+    }
+
+    private CandidatePair failed(
+        Row row,
+        Sample sample,
+        String chosen,
+        String dropReason,
+        String dropDetail,
+        Provenance provenance) {
+      return new CandidatePair(
+          row.getAs("pair_id"),
+          sample.sampleId(),
+          sample.imageId(),
+          row.getAs("response_id"),
+          sample.context(),
+          sample.prompt(),
+          sample.condition(),
+          chosen,
+          null,
+          strategy(row.getAs("strategy_index")).id(),
+          null,
+          null,
+          List.of(),
+          List.of(),
+          settings.segments().weight(),
+          row.getAs("pair_id"),
+          0,
+          CandidatePair.TEXT,
+          CandidatePair.REFERENCE,
+          null,
+          List.of(),
+          dropReason,
+          dropDetail,
+          provenance);
+    }
   }
 
   /**
@@ -148,164 +312,11 @@ record RejectRows(
     return numbered;
   }
 
-  private List<CandidatePair> joined(List<CandidatePair> all, List<CandidatePair> more) {
-    all.addAll(more);
-    return all;
-  }
-
-  /**
-   * Returns what one call of the strategy comes to; never fails.
-   *
-   * @param number of the call, from 0
-   */
-  private CompletableFuture<List<CandidatePair>> outcome(
-      Row row, Sample sample, int number, Workbench bench, ImageSight sight) {
-    int index = row.getAs("strategy_index");
-    String chosen = row.getAs("chosen");
-    return rejections(row, sample, chosen, number, bench, sight)
-        .handleAsync(
-            (rejections, failure) ->
-                failure == null
-                    ? rejections.stream()
-                        .map(rejection -> pair(row, sample, chosen, rejection, bench))
-                        .toList()
-                    : List.of(
-                        failed(
-                            row,
-                            sample,
-                            chosen,
-                            RowFaults.reasonOf(failure),
-                            RowFaults.detailOf(failure),
-                            provenance(index, null))),
-            bench);
-  }
-
-  private CompletableFuture<List<Rejection>> rejections(
-      Row row, Sample sample, String chosen, int number, Workbench bench, ImageSight sight) {
-    try {
-      RejectionStrategy strategy = strategy(row.getAs("strategy_index"));
-      ImageSight.Encoded image = sight.of(row);
-      KeyedRandom root = KeyedRandom.of(seed).with(row.<String>getAs("response_id"));
-      KeyedRandom key = number == 0 ? root : root.with("rejection").with(number);
-      return image
-          .features()
-          .thenComposeAsync(
-              features ->
-                  strategy.reject(
-                      new RejectionInput(
-                          image.picture(),
-                          image.pixels(),
-                          features,
-                          sample.context(),
-                          sample.prompt(),
-                          chosen,
-                          sample.extra() == null ? "" : sample.extra(),
-                          others(row, sight),
-                          key),
-                      bench),
-              bench);
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedFuture(e);
-    }
-  }
-
-  private static List<RejectionInput.Other> others(Row row, ImageSight sight) {
-    return row.<Row>getList(row.fieldIndex(OtherImages.COLUMN)).stream()
-        .map(
-            other -> {
-              Row image = other.getAs("image");
-              Double similarity = other.getAs("similarity");
-              return new RejectionInput.Other(
-                  image.getAs("image_id"),
-                  similarity == null ? Double.NaN : similarity,
-                  () -> sight.read(image));
-            })
-        .toList();
-  }
-
-  private CandidatePair pair(
-      Row row, Sample sample, String reference, Rejection rejection, Workbench bench) {
-    int index = row.getAs("strategy_index");
-    String chosen = rejection.chosen().map(Rejection.Better::text).orElse(reference);
-    boolean ofImage = strategy(index).rejectsImage();
-    List<PairGates.Failure> failures =
-        ofImage
-            ? List.of()
-            : settings
-                .gates()
-                .failures(
-                    new PairGates.Candidate(
-                        chosen, rejection.text(), rejection.similarity(), rejection.cutOff()),
-                    bench.model().controlTokens());
-    return new CandidatePair(
-        row.getAs("pair_id"),
-        sample.sampleId(),
-        sample.imageId(),
-        row.getAs("response_id"),
-        sample.context(),
-        sample.prompt(),
-        sample.condition(),
-        chosen,
-        rejection.text(),
-        strategy(index).id(),
-        rejection.iteration(),
-        rejection.similarity(),
-        ChangeSpans.between(chosen, rejection.text()),
-        ChangeSpans.ofTokens(
-            bench.model().response(chosen).ids(),
-            bench.model().response(rejection.text()).ids(),
-            settings.segments().minMatch()),
-        settings.segments().weight(),
-        row.getAs("pair_id"),
-        0,
-        ofImage ? CandidatePair.IMAGE : CandidatePair.TEXT,
-        rejection.chosen().map(Rejection.Better::origin).orElse(CandidatePair.REFERENCE),
-        rejection.judgement().orElse(null),
-        failures.stream().map(PairGates.Failure::gate).toList(),
-        failures.isEmpty() ? null : failures.get(0).gate(),
-        failures.isEmpty() ? null : failures.get(0).found(),
-        provenance(index, rejection.transform()));
-  }
-
-  private CandidatePair failed(
-      Row row,
-      Sample sample,
-      String chosen,
-      String dropReason,
-      String dropDetail,
-      Provenance provenance) {
-    return new CandidatePair(
-        row.getAs("pair_id"),
-        sample.sampleId(),
-        sample.imageId(),
-        row.getAs("response_id"),
-        sample.context(),
-        sample.prompt(),
-        sample.condition(),
-        chosen,
-        null,
-        strategy(row.getAs("strategy_index")).id(),
-        null,
-        null,
-        List.of(),
-        List.of(),
-        settings.segments().weight(),
-        row.getAs("pair_id"),
-        0,
-        CandidatePair.TEXT,
-        CandidatePair.REFERENCE,
-        null,
-        List.of(),
-        dropReason,
-        dropDetail,
-        provenance);
-  }
-
   private RejectionStrategy strategy(int index) {
     return settings.strategies().get(index);
   }
 
-  private Provenance provenance(int index, Transform transform) {
+  private Provenance provenance(int index) {
     RejectionStrategy strategy = strategy(index);
     ModelIdentity writer = strategy.writer().orElse(identity);
     return new Provenance(
@@ -316,7 +327,7 @@ record RejectRows(
         writer.revision(),
         writer.promptTemplateSha256(),
         strategy.rejectsImage() ? Map.of() : strategy.sampling().asMap(),
-        transform,
+        null,
         settings.similarity().model(),
         embedderRevision,
         Versions.all());

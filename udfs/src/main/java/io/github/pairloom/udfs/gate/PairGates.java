@@ -11,8 +11,10 @@ import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -95,6 +97,9 @@ public record PairGates(
   /** Words that are written twice on purpose. */
   private static final Set<String> DOUBLED =
       Set.of("that", "had", "very", "so", "no", "yes", "ha", "bye");
+
+  /** Compiled ones; recipes have few. */
+  private static final Map<String, Pattern> REFUSING = new ConcurrentHashMap<>();
 
   private static final Pattern WHITESPACE = Pattern.compile("\\s+");
   private static final Pattern MARKER = Pattern.compile("<\\|[^|<>\\s]{1,40}\\|>|<image>");
@@ -216,7 +221,8 @@ public record PairGates(
   }
 
   private static Pattern refusing(String pattern) {
-    return Pattern.compile(pattern, Pattern.CASE_INSENSITIVE | Pattern.UNICODE_CASE);
+    return REFUSING.computeIfAbsent(
+        pattern, p -> Pattern.compile(p, Pattern.CASE_INSENSITIVE | Pattern.UNICODE_CASE));
   }
 
   private static Optional<String> marker(String text, Set<String> controlTokens) {

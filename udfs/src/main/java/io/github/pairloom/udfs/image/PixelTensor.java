@@ -17,6 +17,10 @@ import java.util.HexFormat;
 public final class PixelTensor {
   private final int height;
   private final int width;
+
+  /** Values that are hashed at once, to do without a copy of all. */
+  private static final int PIECE = 2048;
+
   private final float[] data;
   private volatile String sha256;
 
@@ -95,11 +99,15 @@ public final class PixelTensor {
   }
 
   private String digest() {
-    ByteBuffer bytes =
-        ByteBuffer.allocate(data.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asFloatBuffer().put(data);
+    ByteBuffer bytes = ByteBuffer.allocate(PIECE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
     try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes.array()));
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (int from = 0; from < data.length; from += PIECE) {
+        int count = Math.min(PIECE, data.length - from);
+        bytes.asFloatBuffer().put(data, from, count);
+        digest.update(bytes.array(), 0, count * Float.BYTES);
+      }
+      return HexFormat.of().formatHex(digest.digest());
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("This Java has no SHA-256, which every Java must have", e);
     }

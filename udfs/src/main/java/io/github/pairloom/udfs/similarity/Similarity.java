@@ -1,9 +1,8 @@
 package io.github.pairloom.udfs.similarity;
 
+import io.github.pairloom.udfs.Kept;
 import io.github.pairloom.udfs.text.Sentences;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * The similarity of two responses: the cosine of their sentence embeddings, over the whole texts or
@@ -24,15 +23,7 @@ public final class Similarity implements AutoCloseable {
 
   private final SimilaritySettings settings;
   private final SentenceEmbedder embedder;
-  private final Map<String, float[]> kept =
-      new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<String, float[]> eldest) {
-          return size() > KEPT;
-        }
-      };
+  private final Kept<String, float[]> kept = new Kept<>(KEPT);
 
   public Similarity(SimilaritySettings settings, SentenceEmbedder embedder) {
     this.settings = settings;
@@ -82,23 +73,13 @@ public final class Similarity implements AutoCloseable {
     if (a.equals(b)) {
       return 1;
     }
-    float[] left = embedding(a);
-    float[] right = embedding(b);
+    float[] left = kept.get(a, embedder::embed);
+    float[] right = kept.get(b, embedder::embed);
     double dot = 0;
     for (int i = 0; i < left.length; i++) {
       dot += (double) left[i] * right[i];
     }
     return dot;
-  }
-
-  private float[] embedding(String text) {
-    // Not computeIfAbsent: the map is in access order and drops its eldest.
-    float[] known = kept.get(text);
-    if (known == null) {
-      known = embedder.embed(text);
-      kept.put(text, known);
-    }
-    return known;
   }
 
   @Override

@@ -2,11 +2,9 @@ package io.github.pairloom.udfs.text;
 
 import static java.util.Objects.requireNonNull;
 
+import io.github.pairloom.udfs.Kept;
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -20,19 +18,13 @@ import java.util.stream.IntStream;
  * <p>Safe for use by several threads at once. The tokenizer stays its opener's to close.
  */
 public final class PromptEncoder {
-  /** Prompts kept: a template takes far longer to render than its text to be tokenised. */
+  /** Texts kept: a template takes far longer to render than its text to be tokenised. */
   private static final int KEPT = 1024;
 
-  private final Map<List<ChatMessage>, int[]> kept =
-      Collections.synchronizedMap(
-          new LinkedHashMap<>(16, 0.75f, true) {
-            private static final long serialVersionUID = 1L;
+  private final Kept<List<ChatMessage>, int[]> prompts = new Kept<>(KEPT);
 
-            @Override
-            protected boolean removeEldestEntry(Map.Entry<List<ChatMessage>, int[]> eldest) {
-              return size() > KEPT;
-            }
-          });
+  /** A response is asked for again by each attempt at another, by each strategy and by the pair. */
+  private final Kept<String, Tokens> responses = new Kept<>(KEPT);
 
   private final ChatTemplate template;
   private final TextTokenizer tokenizer;
@@ -71,12 +63,7 @@ public final class PromptEncoder {
    *     cannot render the messages
    */
   public int[] encode(List<ChatMessage> messages) {
-    int[] ids = kept.get(messages);
-    if (ids == null) {
-      ids = encodeAnew(messages);
-      kept.put(List.copyOf(messages), ids);
-    }
-    return ids.clone();
+    return prompts.get(List.copyOf(messages), this::encodeAnew).clone();
   }
 
   private int[] encodeAnew(List<ChatMessage> messages) {
@@ -103,6 +90,6 @@ public final class PromptEncoder {
    * response apart (TRL).
    */
   public Tokens encodeResponse(String response) {
-    return tokenizer.encodePlain(response);
+    return responses.get(response, tokenizer::encodePlain);
   }
 }

@@ -4,7 +4,7 @@ package io.github.pairloom.udfs.vlm;
  * A chosen token.
  *
  * @param token its id
- * @param margin by how many logits the second best would have had to be higher to be chosen in its
- *     place; infinite if there was no second
+ * @param close whether rounding might have let another token be chosen: one that would have been if
+ *     its logit were higher by less than the chooser's margin
  */
-record Choice(int token, double margin) {}
+record Choice(int token, boolean close) {}

@@ -8,7 +8,8 @@ interface Decoder {
   /**
    * What a run gave.
    *
-   * @param logits [rows, kept, vocabulary]; its last place is that of the last new token
+   * @param logits [rows, kept, vocabulary]; its last place is that of the last new token. Of a
+   *     small vocabulary it may lie in the batch, until its next run
    * @param caches with the new places at their end
    */
   record Output(OnnxTensor logits, Caches caches) implements AutoCloseable {

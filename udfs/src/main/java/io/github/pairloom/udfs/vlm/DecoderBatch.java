@@ -6,8 +6,9 @@ import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
 
 /**
- * The input of one run of the decoder, without its caches. Its memory lies outside of the heap and
- * is used again and again: the runtime reads it in place. Not thread-safe.
+ * The input of one run of the decoder, without its caches, and room for its logits. Its memory lies
+ * outside of the heap and is used again and again: the runtime reads and writes it in place. Not
+ * thread-safe.
  */
 final class DecoderBatch {
   private static final int START = 1 << 12;
@@ -15,6 +16,7 @@ final class DecoderBatch {
   private FloatBuffer embeddings = floats(START);
   private LongBuffer positions = longs(START);
   private LongBuffer mask = longs(START);
+  private FloatBuffer logits = floats(START);
   private int rows;
   private int length;
   private int past;
@@ -67,6 +69,14 @@ final class DecoderBatch {
   /** Returns [rows, past + length], to be filled: 1 where a place may be attended to, else 0. */
   LongBuffer mask() {
     return mask;
+  }
+
+  /** Returns room for {@code size} logits; those of the run before are gone with it. */
+  FloatBuffer logits(int size) {
+    if (logits.capacity() < size) {
+      logits = floats(grown(size));
+    }
+    return logits.clear().limit(size);
   }
 
   /** Turns from being filled to being read. */

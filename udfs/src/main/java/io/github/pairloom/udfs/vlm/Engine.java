@@ -12,6 +12,7 @@ import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
+import java.nio.FloatBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -72,6 +73,9 @@ final class Engine implements AutoCloseable {
   private final Deque<Sequence> waiting = new ArrayDeque<>();
   private List<Tail> slots = new ArrayList<>();
   private Caches caches;
+
+  /** Logits of a place, while a token is chosen. */
+  private float[] row = new float[0];
 
   /**
    * @param weights shared, not closed here
@@ -156,11 +160,11 @@ final class Engine implements AutoCloseable {
     /** Position of the token last written, which is not in the cache yet. */
     private long position;
 
-    Tail(Work work, int index) {
+    Tail(Work work, int index, double margin) {
       this.work = work;
       this.index = index;
       this.cut = work.passage.cuts().get(index);
-      this.chooser = new TokenChooser(work.passage.sampling(), cut.key());
+      this.chooser = new TokenChooser(work.passage.sampling(), cut.key(), margin);
       this.written = new int[work.passage.sampling().maxNewTokens()];
     }
 
@@ -241,7 +245,9 @@ final class Engine implements AutoCloseable {
     }
     Work work = new Work(passage, result);
     List<Tail> tails =
-        IntStream.range(0, passage.cuts().size()).mapToObj(i -> new Tail(work, i)).toList();
+        IntStream.range(0, passage.cuts().size())
+            .mapToObj(i -> new Tail(work, i, capabilities.margin()))
+            .toList();
     try {
       addSequences(tails);
     } catch (RuntimeException e) {
@@ -534,7 +540,9 @@ final class Engine implements AutoCloseable {
     List<Tail> together = pickAlive(staying);
     together.addAll(joining);
     replaceCaches(
-        weights.graphs.join(caches == null ? from : caches, staying, from, pick, decoder.heads()),
+        staying.size() == 0
+            ? weights.graphs.pick(from, pick, decoder.heads())
+            : weights.graphs.join(caches, staying, from, pick, decoder.heads()),
         together);
   }
 
@@ -629,9 +637,7 @@ final class Engine implements AutoCloseable {
     } else if (alive <= slots.size() * 3L / 4 && (waiting.isEmpty() || !hasRoom())) {
       TensorGraphs.Pick pick = new TensorGraphs.Pick();
       List<Tail> staying = pickAlive(pick);
-      replaceCaches(
-          weights.graphs.join(caches, pick, caches, new TensorGraphs.Pick(), decoder.heads()),
-          staying);
+      replaceCaches(weights.graphs.pick(caches, pick, decoder.heads()), staying);
     }
   }
 
@@ -649,9 +655,7 @@ final class Engine implements AutoCloseable {
     TensorGraphs.Pick pick = new TensorGraphs.Pick();
     List<Tail> staying = pickAlive(pick);
     leaving.forEach(this::putBack);
-    replaceCaches(
-        weights.graphs.join(caches, pick, caches, new TensorGraphs.Pick(), decoder.heads()),
-        staying);
+    replaceCaches(weights.graphs.pick(caches, pick, decoder.heads()), staying);
   }
 
   /** Lets a tail begin anew, with what it has written as its draft. */
@@ -700,22 +704,25 @@ final class Engine implements AutoCloseable {
   private void accept(Tail tail, int token) {
     if (weights.endTokens.contains(token) || weights.tokenizer.isControl(token)) {
       // A control token is no text: whichever it is, the response is over.
-      end(tail, 1, false);
+      end(tail, text(tail), 1, false);
       return;
     }
     tail.written[tail.count++] = token;
-    if (tail.cut.continuation() == Continuation.OF_SENTENCE
-        && weights.mayEndSentence(token)
-        && Sentences.endsAtFullStop(text(tail))) {
-      end(tail, 0, false);
-    } else if (tail.count == tail.written.length) {
-      end(tail, 0, true);
+    if (tail.cut.continuation() == Continuation.OF_SENTENCE && weights.mayEndSentence(token)) {
+      String text = text(tail);
+      if (Sentences.endsAtFullStop(text)) {
+        end(tail, text, 0, false);
+        return;
+      }
+    }
+    if (tail.count == tail.written.length) {
+      end(tail, text(tail), 0, true);
     }
   }
 
-  private void end(Tail tail, int endTokens, boolean cutOff) {
+  private static void end(Tail tail, String text, int endTokens, boolean cutOff) {
     tail.ended = true;
-    tail.work.end(tail.index, new Generation(text(tail), tail.count + endTokens, cutOff));
+    tail.work.end(tail.index, new Generation(text, tail.count + endTokens, cutOff));
   }
 
   private String text(Tail tail) {
@@ -727,6 +734,10 @@ final class Engine implements AutoCloseable {
     private final OnnxTensor tensor;
     private final int length;
     private final int kept;
+
+    /** The logits where Java can read them, else null. */
+    private final FloatBuffer shared;
+
     private final List<Long> wanted = new ArrayList<>();
     private final List<Sampling> samplings = new ArrayList<>();
     private TopLogits top;
@@ -738,6 +749,7 @@ final class Engine implements AutoCloseable {
       this.tensor = tensor;
       this.length = length;
       this.kept = (int) tensor.getInfo().getShape()[1];
+      this.shared = (FloatBuffer) tensor.getBufferRef().orElse(null);
     }
 
     void want(int row, int place, Work work) {
@@ -748,6 +760,9 @@ final class Engine implements AutoCloseable {
     /** Brings what is wanted to Java, after the last {@link #want}. */
     void read() throws OrtException {
       boolean sums = samplings.stream().anyMatch(Sampling::drawsFromNucleus);
+      if (shared != null && !sums) {
+        return;
+      }
       float[] temperatures = new float[sums ? samplings.size() : 0];
       for (int i = 0; i < temperatures.length; i++) {
         Sampling sampling = samplings.get(i);
@@ -759,6 +774,14 @@ final class Engine implements AutoCloseable {
     }
 
     Choice choose(TokenChooser chooser, int index, int position) throws OrtException {
+      if (top == null) {
+        int vocabulary = (int) tensor.getInfo().getShape()[2];
+        if (row.length != vocabulary) {
+          row = new float[vocabulary];
+        }
+        shared.get(Math.toIntExact(wanted.get(index) * vocabulary), row);
+        return chooser.choose(row, position);
+      }
       Optional<Choice> choice = chooser.choose(top, index, position);
       return choice.isPresent()
           ? choice.get()
@@ -770,7 +793,7 @@ final class Engine implements AutoCloseable {
   private int choose(Tail tail, Logits logits, int index) throws OrtException {
     int position = tail.cut.kept() + tail.count;
     Choice choice = logits.choose(tail.chooser, index, position);
-    if (choice.margin() >= capabilities.margin()) {
+    if (!choice.close()) {
       return choice.token();
     }
     metrics.add(Figure.TOKENS_REEXAMINED, 1);

@@ -143,9 +143,7 @@ final class ModelProbe {
     TensorGraphs.Pick pick = new TensorGraphs.Pick();
     pick.add(0, IntStream.range(0, TOKENS - 1).toArray());
     try (Decoder.Output output = decoder.run(batch, null, 1);
-        Caches fork =
-            graphs.join(
-                output.caches(), pick, output.caches(), new TensorGraphs.Pick(), decoder.heads())) {
+        Caches fork = graphs.pick(output.caches(), pick, decoder.heads())) {
       batch.reset(1, 1, TOKENS - 1, embeddings[0].length);
       batch.embeddings().put(embeddings[TOKENS - 1]);
       batch.positions().put(TOKENS - 1);

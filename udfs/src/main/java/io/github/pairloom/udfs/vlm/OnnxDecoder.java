@@ -29,6 +29,14 @@ import java.util.Set;
 final class OnnxDecoder implements Decoder, AutoCloseable {
   private static final String PAST = "past_key_values.";
   private static final String PRESENT = "present.";
+  private static final String LOGITS = "logits";
+
+  /**
+   * Most logits of a place that Java reads itself, from memory that it shares with the runtime;
+   * looking for the largest of more is for native code.
+   */
+  private static final int SMALL_VOCABULARY = 4096;
+
   private static final Set<String> KNOWN_INPUTS =
       Set.of("inputs_embeds", "attention_mask", "position_ids", "num_logits_to_keep");
 
@@ -41,6 +49,9 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
   private final OnnxJavaType cacheType;
   private final OnnxJavaType logitsType;
   private final int heads;
+
+  /** -1 where it is large, not stated, or of another type. */
+  private final int vocabulary;
 
   private OnnxDecoder(Path file, OrtSession session) throws OrtException {
     this.session = session;
@@ -63,11 +74,16 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
                     + "*. This model family is not supported");
           }
         });
-    wanted.add("logits");
     takesPositions = inputs.containsKey("position_ids");
     takesLogitsToKeep = inputs.containsKey("num_logits_to_keep");
     embeddingType = ((TensorInfo) inputs.get("inputs_embeds").getInfo()).type;
-    logitsType = ((TensorInfo) session.getOutputInfo().get("logits").getInfo()).type;
+    TensorInfo logits = (TensorInfo) session.getOutputInfo().get(LOGITS).getInfo();
+    logitsType = logits.type;
+    long tokens = logits.getShape()[2];
+    vocabulary = logitsType == OnnxJavaType.FLOAT && tokens <= SMALL_VOCABULARY ? (int) tokens : -1;
+    if (vocabulary < 0) {
+      wanted.add(LOGITS);
+    }
     TensorInfo first = caches.values().iterator().next();
     cacheType = first.type;
     heads = (int) first.getShape()[1];
@@ -186,19 +202,38 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
           inputs.put(cache.getKey(), past.tensors().get(index++));
         }
       }
+      Map<String, OnnxTensor> shared =
+          vocabulary < 0
+              ? Map.of()
+              : Map.of(LOGITS, roomForLogits(environment, batch, logitsToKeep));
       // Each output is closed by itself: the logits go long before the caches.
       @SuppressWarnings("MustBeClosedChecker")
-      OrtSession.Result result = session.run(inputs, wanted);
+      OrtSession.Result result;
+      try {
+        result = session.run(inputs, wanted, shared);
+      } catch (OrtException | RuntimeException e) {
+        shared.values().forEach(OnnxTensor::close);
+        throw e;
+      }
       List<OnnxTensor> present = new ArrayList<>(caches.size());
       for (String name : caches.keySet()) {
         present.add((OnnxTensor) result.get(presentOf(name)).orElseThrow());
       }
       return new Output(
-          (OnnxTensor) result.get("logits").orElseThrow(),
+          vocabulary < 0 ? (OnnxTensor) result.get(LOGITS).orElseThrow() : shared.get(LOGITS),
           new Caches(present, (int) rows, (int) (batch.past() + length)));
     } finally {
       own.forEach(OnnxTensor::close);
     }
+  }
+
+  private OnnxTensor roomForLogits(OrtEnvironment environment, DecoderBatch batch, int logitsToKeep)
+      throws OrtException {
+    boolean some = takesLogitsToKeep && logitsToKeep > 0;
+    int kept = some ? Math.min(logitsToKeep, batch.length()) : batch.length();
+    long[] shape = {batch.rows(), kept, vocabulary};
+    return OnnxTensor.createTensor(
+        environment, batch.logits(batch.rows() * kept * vocabulary), shape);
   }
 
   private OnnxTensor embeddings(OrtEnvironment environment, DecoderBatch batch)

@@ -169,8 +169,7 @@ final class Reader {
     TensorGraphs.Pick pick = new TensorGraphs.Pick();
     pages.forEach(page -> pick.add(0, IntStream.range(0, start + page.common).toArray()));
     int length = pages.stream().mapToInt(Page::rest).max().orElseThrow();
-    try (Caches past =
-        weights.graphs.join(from, pick, from, new TensorGraphs.Pick(), decoder.heads())) {
+    try (Caches past = weights.graphs.pick(from, pick, decoder.heads())) {
       batch.reset(pages.size(), length, past.entries(), weights.embeddings.width());
       boolean[] hidden = input.hidden();
       int begin = input.nextPosition() - first.tokens.length;

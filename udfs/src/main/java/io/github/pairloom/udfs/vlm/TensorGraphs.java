@@ -18,6 +18,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 
 /**
  * What is done with the decoder's tensors where they are, in native memory, by small graphs of the
@@ -31,6 +32,7 @@ final class TensorGraphs implements AutoCloseable {
    */
   private static final int TOP = 16;
 
+  private final OrtSession pickCaches;
   private final OrtSession joinCaches;
   private final OrtSession pickLogits;
   private final OrtSession topLogits;
@@ -40,6 +42,7 @@ final class TensorGraphs implements AutoCloseable {
 
   TensorGraphs(OnnxJavaType cacheType, OnnxJavaType logitsType) throws OrtException, IOException {
     try {
+      pickCaches = open("pick_caches", cacheType);
       joinCaches = open("join_caches", cacheType);
       pickLogits = open("pick_logits", logitsType);
       topLogits = open("top_logits", logitsType);
@@ -111,34 +114,64 @@ final class TensorGraphs implements AutoCloseable {
     }
   }
 
+  /** Returns new caches of the rows that {@code pick} takes. The source stays open. */
+  Caches pick(Caches from, Pick pick, int heads) throws OrtException {
+    int length = pick.longest();
+    try (OnnxTensor index = pick.index(from, heads, length)) {
+      return each(
+          pickCaches,
+          from.tensors().size(),
+          i -> Map.of("a", from.tensors().get(i), "a_index", index),
+          pick.size(),
+          length);
+    }
+  }
+
   /**
    * Returns new caches of the rows that {@code first} takes from {@code a}, then those that {@code
    * second} takes from {@code b}. The sources stay open.
    */
   Caches join(Caches a, Pick first, Caches b, Pick second, int heads) throws OrtException {
     int length = Math.max(first.longest(), second.longest());
-    List<OnnxTensor> joined = new ArrayList<>();
     try (OnnxTensor firstIndex = first.index(a, heads, length);
         OnnxTensor secondIndex = second.index(b, heads, length)) {
-      for (int i = 0; i < a.tensors().size(); i++) {
-        Map<String, OnnxTensor> inputs =
-            Map.of(
-                "a",
-                a.tensors().get(i),
-                "a_index",
-                firstIndex,
-                "b",
-                b.tensors().get(i),
-                "b_index",
-                secondIndex);
+      return each(
+          joinCaches,
+          a.tensors().size(),
+          i ->
+              Map.of(
+                  "a",
+                  a.tensors().get(i),
+                  "a_index",
+                  firstIndex,
+                  "b",
+                  b.tensors().get(i),
+                  "b_index",
+                  secondIndex),
+          first.size() + second.size(),
+          length);
+    }
+  }
+
+  /** Makes caches of {@code count} tensors, each by a run of {@code graph}. */
+  private static Caches each(
+      OrtSession graph,
+      int count,
+      IntFunction<Map<String, OnnxTensor>> inputs,
+      int rows,
+      int entries)
+      throws OrtException {
+    List<OnnxTensor> made = new ArrayList<>();
+    try {
+      for (int i = 0; i < count; i++) {
         // The tensor outlives the result, which holds nothing else.
         @SuppressWarnings("MustBeClosedChecker")
-        OrtSession.Result result = joinCaches.run(inputs);
-        joined.add((OnnxTensor) result.get(0));
+        OrtSession.Result result = graph.run(inputs.apply(i));
+        made.add((OnnxTensor) result.get(0));
       }
-      return new Caches(joined, first.size() + second.size(), length);
+      return new Caches(made, rows, entries);
     } catch (OrtException | RuntimeException e) {
-      joined.forEach(OnnxTensor::close);
+      made.forEach(OnnxTensor::close);
       throw e;
     }
   }

@@ -12,12 +12,22 @@ final class TokenChooser {
   /** Share by which the rounding of sums of probabilities may be off. */
   private static final double SUM_ERROR = 1e-5;
 
+  /** Share by which a bound on draws may be off; a wider one lets in some that cannot win. */
+  private static final double DRAW_ERROR = 1e-12;
+
   private final Sampling sampling;
   private final KeyedRandom key;
 
-  TokenChooser(Sampling sampling, KeyedRandom key) {
+  /** {@link Choice#close()}, as a difference of scores. */
+  private final double margin;
+
+  /**
+   * @param margin in logits, below which two tokens are close
+   */
+  TokenChooser(Sampling sampling, KeyedRandom key, double margin) {
     this.sampling = sampling;
     this.key = key;
+    this.margin = sampling.greedy() ? margin : margin / sampling.temperature();
   }
 
   /**
@@ -88,27 +98,41 @@ final class TokenChooser {
     /** Enters a whole row, without drawing for tokens that cannot win. */
     void enterAll(float[] logits) {
       int first = 0;
+      int next = -1;
+      float firstLogit = logits[0];
+      float nextLogit = Float.NEGATIVE_INFINITY;
       for (int v = 1; v < logits.length; v++) {
-        first = logits[v] > logits[first] ? v : first;
+        float logit = logits[v];
+        // Of one that is larger than neither there is nothing to keep, and most are.
+        if (logit > nextLogit) {
+          if (logit > firstLogit) {
+            next = first;
+            nextLogit = firstLogit;
+            first = v;
+            firstLogit = logit;
+          } else {
+            next = v;
+            nextLogit = logit;
+          }
+        }
       }
-      int next = first == 0 ? 1 : 0;
-      for (int v = next + 1; v < logits.length; v++) {
-        next = v != first && logits[v] > logits[next] ? v : next;
+      enter(first, firstLogit);
+      if (next >= 0) {
+        enter(next, nextLogit);
       }
-      enter(first, logits[first]);
-      if (logits.length > 1) {
-        enter(next, logits[next]);
+      if (sampling.greedy()) {
+        return;
       }
-      double bound = leastDraw(logits[next]);
+      double bound = leastDraw(nextLogit);
       for (int v = 0; v < logits.length; v++) {
-        if (v != first && v != next && draws.uniform(v) >= bound) {
+        if (draws.uniform(v) >= bound && v != first && v != next) {
           enter(v, logits[v]);
-          bound = leastDraw(logits[next]);
+          bound = leastDraw(nextLogit);
         }
       }
     }
 
-    /** Returns whether a token that is not among the row's largest might come first or second. */
+    /** Returns whether a token that is not among the row's largest might win or come close. */
     boolean isOpenBelow(TopLogits top, int row) {
       if (top.count() == top.vocabulary()) {
         return false;
@@ -123,16 +147,16 @@ final class TokenChooser {
     }
 
     /**
-     * Returns the least uniform draw with which a token of at most {@code logit} may come first or
-     * second: Gumbel noise need not be computed for those below.
+     * Returns the least uniform draw with which a token of at most {@code logit} may win or come
+     * close to the best so far: Gumbel noise need not be computed for those below.
      */
     private double leastDraw(float logit) {
-      return sampling.greedy() ? 2 : Math.exp(-Math.exp(logit / sampling.temperature() - second));
+      double needed = bestScore - margin - logit / sampling.temperature();
+      return sampling.greedy() ? 2 : Math.exp(-Math.exp(-needed)) * (1 - DRAW_ERROR);
     }
 
     Choice winner() {
-      double margin = bestScore - second;
-      return new Choice(best, sampling.greedy() ? margin : margin * sampling.temperature());
+      return new Choice(best, bestScore - second < margin);
     }
   }
 

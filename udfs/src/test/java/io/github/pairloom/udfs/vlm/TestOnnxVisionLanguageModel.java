@@ -100,7 +100,7 @@ class TestOnnxVisionLanguageModel {
         model.generate(prompt, view, new int[0], Continuation.OF_RESPONSE, GREEDY, KEY);
     int[] written = model.response(generation.text()).ids();
     float[][] logits = model.textLogits(concat(prompt, written), view, Masking.DROP);
-    TokenChooser greedy = new TokenChooser(GREEDY, KEY);
+    TokenChooser greedy = new TokenChooser(GREEDY, KEY, 0);
     // The row before the first written token is that of the prompt's last; one id is the image.
     int first = prompt.length - 2;
     for (int i = 0; i < written.length; i++) {

@@ -56,6 +56,7 @@ class TestTokenChooser {
     KeyedRandom draws = KeyedRandom.of(seed);
     int decided = 0;
     int undecided = 0;
+    int close = 0;
     for (int i = 0; i < 4000; i++) {
       KeyedRandom row = draws.with(i);
       // From rows with one likely token to rows where all are alike.
@@ -66,20 +67,47 @@ class TestTokenChooser {
       }
       double temperature = i % 5 == 0 ? 0 : 2 * row.uniform(-2) + 0.01;
       double topP = i % 3 == 0 ? 0.5 + row.uniform(-3) / 2 : 1;
-      TokenChooser chooser =
-          new TokenChooser(new Sampling(temperature, topP, 10), row.with("chooser"));
+      KeyedRandom key = row.with("chooser");
+      // Wide, so that many are close.
+      double margin = i % 2 == 0 ? 0.2 : 1e-4;
+      TokenChooser chooser = new TokenChooser(new Sampling(temperature, topP, 10), key, margin);
       Choice whole = chooser.choose(logits, i);
+      if (topP == 1) {
+        assertEquals(
+            byAllScores(logits, temperature, key.with(i), margin),
+            whole,
+            "row " + i + ", rerun with -Dtests.seed=" + seed);
+        close += whole.close() ? 1 : 0;
+      }
       Optional<Choice> top = chooser.choose(top(logits, 16, temperature), 0, i);
       if (top.isPresent()) {
-        String message = "row " + i + ", rerun with -Dtests.seed=" + seed;
-        assertEquals(whole.token(), top.get().token(), message);
-        assertEquals(whole.margin(), top.get().margin(), 1e-6, message);
+        assertEquals(whole, top.get(), "row " + i + ", rerun with -Dtests.seed=" + seed);
         decided++;
       } else {
         undecided++;
       }
     }
     assertTrue(decided > 1000 && undecided > 100, decided + " decided, " + undecided + " not");
+    assertTrue(close > 100, close + " close");
+  }
+
+  /** Scores every token and looks at all of them. */
+  private static Choice byAllScores(
+      float[] logits, double temperature, KeyedRandom draws, double margin) {
+    double divisor = temperature == 0 ? 1 : temperature;
+    double[] scores =
+        IntStream.range(0, logits.length)
+            .mapToDouble(v -> logits[v] / divisor + (temperature == 0 ? 0 : draws.gumbel(v)))
+            .toArray();
+    int best = 0;
+    for (int v = 1; v < scores.length; v++) {
+      best = scores[v] > scores[best] ? v : best;
+    }
+    int winner = best;
+    boolean close =
+        IntStream.range(0, scores.length)
+            .anyMatch(v -> v != winner && scores[winner] - scores[v] < margin / divisor);
+    return new Choice(winner, close);
   }
 
   private static TopLogits top(float[] logits, int count, double temperature) {
@@ -106,7 +134,7 @@ class TestTokenChooser {
 
   private static TokenChooser chooser(double temperature, double topP) {
     return new TokenChooser(
-        new Sampling(temperature, topP, 10), KeyedRandom.of(11).with("chooser"));
+        new Sampling(temperature, topP, 10), KeyedRandom.of(11).with("chooser"), 1e-4);
   }
 
   private static int[] draw(TokenChooser chooser) {
