@@ -36,7 +36,7 @@ final class SparkBenchmark implements Benchmark {
    * Strategies over the demo set's samples: few, of which the step's planning and commits are a
    * good part, and many.
    */
-  private static final List<Integer> STRATEGIES = List.of(10, 40);
+  private static final List<Integer> STRATEGIES = List.of(10, 100);
 
   /** What the step came to, and its seconds. */
   private record Timed(StepResult result, double seconds) {}
@@ -128,7 +128,7 @@ final class SparkBenchmark implements Benchmark {
     Path models = Path.of(System.getProperty("pairloom.root", "."), "models").toAbsolutePath();
     String strategies =
         IntStream.range(0, count)
-            .mapToObj(i -> "    - {type: bdhs-attention, mask-rate: 0.99%d}%n".formatted(i))
+            .mapToObj(i -> "    - {type: bdhs-attention, mask-rate: 0.99%03d}%n".formatted(i))
             .collect(Collectors.joining());
     Path file =
         Files.writeString(

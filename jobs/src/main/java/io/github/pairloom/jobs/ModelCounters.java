@@ -52,6 +52,12 @@ public final class ModelCounters implements Serializable, AutoCloseable {
     figures.put("images-encoded", sum(Figure.IMAGES_ENCODED));
     figures.put("tokens-prefilled", sum(Figure.TOKENS_PREFILLED));
     figures.put("tokens-decoded", sum(Figure.TOKENS_DECODED));
+    figures.put(
+        "tokens-decoded-per-run",
+        sum(Figure.TOKENS_DECODED) / Math.max(1, sum(Figure.DECODE_RUNS)));
+    figures.put(
+        "tokens-prefilled-per-run",
+        sum(Figure.TOKENS_PREFILLED) / Math.max(1, sum(Figure.PREFILL_RUNS)));
     figures.put("draft-tokens-accepted", sum(Figure.DRAFT_TOKENS_ACCEPTED));
     figures.put("tokens-reexamined", sum(Figure.TOKENS_REEXAMINED));
     figures.put("batches-halved", sum(Figure.BATCHES_HALVED));

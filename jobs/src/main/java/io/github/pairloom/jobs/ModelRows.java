@@ -3,6 +3,7 @@ package io.github.pairloom.jobs;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.schemas.Run;
 import io.github.pairloom.schemas.Table;
+import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -10,10 +11,11 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.rdd.PartitionPruningRDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 import org.apache.spark.storage.StorageLevel;
@@ -26,8 +28,6 @@ import org.apache.spark.storage.StorageLevel;
 public final class ModelRows {
   /** Column with the row of {@code images} that a row is about, as a struct. */
   public static final String IMAGE = "image";
-
-  private static final String BATCH = "batch";
 
   private ModelRows() {}
 
@@ -103,26 +103,23 @@ public final class ModelRows {
     Amount amount = Amount.of(context, table, key, candidates);
     Dataset<Row> fresh = fresh(context, table, key, candidates);
     long begun = amount.fresh;
-    int batchRows = context.recipe().recovery().batchRows();
-    long batches = (begun + batchRows - 1) / batchRows;
-    Dataset<Row> todo =
-        (begun == 0 ? fresh : complete.apply(fresh))
-            // Rows about one image go to one task, one after the other: it is encoded once.
-            .repartition(tasks(context), functions.col("image_id"))
-            .sortWithinPartitions("image_id", key);
     Batches done = new Batches(context, table, key, work);
-    if (batches <= 1) {
-      done.commit(todo);
-    } else {
-      Column batch =
-          functions.pmod(functions.xxhash64(functions.col("image_id")), functions.lit(batches));
-      Dataset<Row> numbered = todo.withColumn(BATCH, batch).persist(StorageLevel.DISK_ONLY());
-      try {
-        for (long i = 0; i < batches; i++) {
-          done.commit(numbered.where(functions.col(BATCH).equalTo(i)).drop(BATCH));
-        }
-      } finally {
-        numbered.unpersist();
+    if (begun > 0) {
+      int batchRows = context.recipe().recovery().batchRows();
+      int batches = Math.toIntExact((begun + batchRows - 1) / batchRows);
+      int tasks = tasks(context);
+      // Rows about one image go to one task, one after the other: it is encoded once. Of one RDD,
+      // so that what goes before the shuffle is done once for all batches: a cached Dataset would
+      // be
+      // made anew after each commit, as it reads the table that is written.
+      JavaRDD<Row> todo =
+          complete
+              .apply(fresh)
+              .repartition(Math.multiplyExact(batches, tasks), functions.col("image_id"))
+              .sortWithinPartitions("image_id", key)
+              .toJavaRDD();
+      for (int from = 0; from < batches * tasks; from += tasks) {
+        done.commit(partitions(todo, from, from + tasks));
       }
     }
     return new StepResult(
@@ -132,6 +129,13 @@ public final class ModelRows {
         done.faults,
         amount.all - begun,
         counters.figures());
+  }
+
+  private static JavaRDD<Row> partitions(JavaRDD<Row> rows, int from, int to) {
+    scala.Function1<Object, Object> some =
+        (scala.Function1<Object, Object> & Serializable)
+            number -> (int) number >= from && (int) number < to;
+    return PartitionPruningRDD.create(rows.rdd(), some).toJavaRDD();
   }
 
   /** Spark's own setting, but fixed: adaptive execution would merge small inputs into one task. */
@@ -166,7 +170,7 @@ public final class ModelRows {
     }
 
     /** Works on {@code rows} and commits them, again while rows are found that end processes. */
-    void commit(Dataset<Row> rows) {
+    void commit(JavaRDD<Row> rows) {
       RowJournal journal = RowJournal.open(context, table, key);
       while (true) {
         try {
@@ -186,9 +190,12 @@ public final class ModelRows {
       }
     }
 
-    private void tryCommit(Dataset<Row> rows, RowJournal journal) {
+    private void tryCommit(JavaRDD<Row> rows, RowJournal journal) {
+      MapPartitionsFunction<Row, Row> how = work.apply(journal);
       Dataset<Row> outcome =
-          rows.mapPartitions(work.apply(journal), Encoders.row(table.schema()))
+          context
+              .spark()
+              .createDataFrame(rows.mapPartitions(how::call), table.schema())
               .persist(StorageLevel.MEMORY_AND_DISK());
       try {
         List<Row> counts = outcome.groupBy("drop_reason").count().collectAsList();
