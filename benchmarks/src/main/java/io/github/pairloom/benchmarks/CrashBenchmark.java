@@ -39,7 +39,7 @@ final class CrashBenchmark implements Benchmark {
   private static final int EXECUTORS = 2;
 
   private static final List<String> STEPS =
-      List.of("ingest", "reference", "reject", "score", "select", "export");
+      List.of("ingest", "reference", "reject", "score", "dedup", "select", "export");
 
   /** Where a process dies: which operation on the warehouse's files, and on which side of it. */
   private enum Phase {
