@@ -108,7 +108,7 @@ final class ImageDedupBenchmark implements Benchmark {
     }
     if (photos != null) {
       try (Stream<Path> paths = Files.list(photos)) {
-        for (Path path : paths.sorted().toList()) {
+        for (Path path : paths.filter(Files::isRegularFile).sorted().toList()) {
           files.add(new File("photograph", Files.readAllBytes(path)));
         }
       }
