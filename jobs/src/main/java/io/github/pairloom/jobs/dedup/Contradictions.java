@@ -57,18 +57,13 @@ final class Contradictions {
   private static Dataset<Row> sides(StepContext context) {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> refused = ScoreStep.refused(context);
-    Dataset<Row> images =
+    Dataset<Row> seen =
         warehouse
-            .latest(Table.DUPLICATES)
-            .where(col("kind").equalTo("image").and(col("duplicate_of").isNotNull()))
-            .select(col("id").as("image_copy"), col("duplicate_of").as("image_kept"));
-    return warehouse
-        .latest(Table.PAIRS)
-        .where(col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT)))
-        // What no trainer gets to see contradicts nothing.
-        .join(refused, col("pair_id").equalTo(refused.col("id")), "left_anti")
-        .join(images, col("image_id").equalTo(col("image_copy")), "left")
-        .withColumn("image", coalesce(col("image_kept"), col("image_id")))
+            .latest(Table.PAIRS)
+            .where(col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT)))
+            // What no trainer gets to see contradicts nothing.
+            .join(refused, col("pair_id").equalTo(refused.col("id")), "left_anti");
+    return DedupStep.withKeptImage(seen, warehouse.latest(Table.DUPLICATES))
         .select(col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
   }
 
@@ -76,7 +71,13 @@ final class Contradictions {
   private static Column digest(String text) {
     Column same = trim(regexp_replace(col(text), "\\s+", " "));
     return sha2(
-        to_json(struct(col("image"), col("context"), col("prompt"), col("condition"), same))
+        to_json(
+                struct(
+                    col(DedupStep.KEPT_IMAGE),
+                    col("context"),
+                    col("prompt"),
+                    col("condition"),
+                    same))
             .cast("binary"),
         256);
   }

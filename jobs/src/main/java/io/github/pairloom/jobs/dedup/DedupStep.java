@@ -1,5 +1,8 @@
 package io.github.pairloom.jobs.dedup;
 
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
@@ -8,6 +11,8 @@ import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.schemas.Table;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 
 /**
  * Step {@code dedup}: labels duplicates in table {@code duplicates} and what evaluation sets hold
@@ -27,6 +32,29 @@ public final class DedupStep implements Step {
 
   /** Reason code of a pair in whose place another one is kept. */
   public static final String DUPLICATE_PAIR = "duplicate-pair";
+
+  /** Column with the image that is kept of a row's image and its copies. */
+  public static final String KEPT_IMAGE = "kept_image";
+
+  /**
+   * Adds column {@value #KEPT_IMAGE}: the same for all images of a cluster, else the image itself.
+   *
+   * @param rows with column {@code image_id}
+   * @param duplicates table {@code duplicates}
+   */
+  public static Dataset<Row> withKeptImage(Dataset<Row> rows, Dataset<Row> duplicates) {
+    Dataset<Row> copies =
+        duplicates
+            .where(col("kind").equalTo(ImageLabels.KIND).and(col("duplicate_of").isNotNull()))
+            .select(col("id").as("image_copy"), col("duplicate_of").as(KEPT_IMAGE));
+    if (copies.isEmpty()) {
+      // A join would move all rows.
+      return rows.withColumn(KEPT_IMAGE, col("image_id"));
+    }
+    return rows.join(copies, rows.col("image_id").equalTo(col("image_copy")), "left")
+        .withColumn(KEPT_IMAGE, coalesce(col(KEPT_IMAGE), rows.col("image_id")))
+        .drop("image_copy");
+  }
 
   @Override
   public String name() {

@@ -175,17 +175,10 @@ final class PairDedup {
 
   /** Returns id, domain and texts. */
   private Dataset<Row> texts(Dataset<Row> usable) {
-    Dataset<Row> images =
-        warehouse
-            .latest(Table.DUPLICATES)
-            .where(col("kind").equalTo("image").and(col("duplicate_of").isNotNull()))
-            .select(col("id").as("image_copy"), col("duplicate_of").as("image_kept"));
-    boolean byImage = settings.within().contains("image_id") && !images.isEmpty();
     Dataset<Row> rows =
-        byImage
-            ? usable
-                .join(images, usable.col("image_id").equalTo(col("image_copy")), "left")
-                .withColumn("image_id", coalesce(col("image_kept"), col("image_id")))
+        settings.within().contains("image_id")
+            ? DedupStep.withKeptImage(usable, warehouse.latest(Table.DUPLICATES))
+                .withColumn("image_id", col(DedupStep.KEPT_IMAGE))
             : usable;
     // Pairs that reject an image have the same text on both sides: what they reject is the pixels.
     Stream<Column> rejected =

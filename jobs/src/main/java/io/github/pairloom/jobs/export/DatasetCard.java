@@ -4,6 +4,7 @@ import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.schemas.ContentId;
 import java.util.List;
 import java.util.Locale;
+import java.util.SortedMap;
 import java.util.stream.Collectors;
 
 /**
@@ -12,7 +13,7 @@ import java.util.stream.Collectors;
  *
  * @param recipe name of the recipe
  * @param formats what was written
- * @param rows rows exported
+ * @param splits rows exported, by split
  * @param images distinct images among them
  * @param dropped rows left out because a text holds the image marker
  * @param origins where the pairs come from
@@ -21,7 +22,7 @@ import java.util.stream.Collectors;
 record DatasetCard(
     String recipe,
     List<ExportFormat> formats,
-    long rows,
+    SortedMap<String, Long> splits,
     long images,
     long dropped,
     List<Origin> origins,
@@ -44,7 +45,15 @@ record DatasetCard(
       double meanSimilarity) {}
 
   String toMarkdown() {
-    return header() + intro() + files() + loading() + making() + LICENCE;
+    return header() + intro() + sides() + files() + loading() + making() + LICENCE;
+  }
+
+  private long rows() {
+    return splits.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  private boolean hasValidation() {
+    return splits.containsKey(Split.VALIDATION);
   }
 
   private boolean hasTrl() {
@@ -69,12 +78,14 @@ record DatasetCard(
         - config_name: default
           description: rows sha256 %s
           data_files:
-          - split: train
-            path: trl/train-*.jsonl
-        dataset_info:
+        %sdataset_info:
           features:
         """
-                .formatted(rowsSha256())
+                .formatted(
+                    rowsSha256(),
+                    splits.keySet().stream()
+                        .map("  - split: %1$s\n    path: trl/%1$s-*.jsonl\n"::formatted)
+                        .collect(Collectors.joining()))
             + TrlLines.FEATURES.indent(2);
     return """
         ---
@@ -101,7 +112,7 @@ record DatasetCard(
         %s"""
         .formatted(
             recipe,
-            rows,
+            rows(),
             images,
             dropped == 0
                 ? ""
@@ -111,6 +122,26 @@ record DatasetCard(
                 place of an image.
                 """
                     .formatted(dropped, TrlLines.IMAGE_MARKER));
+  }
+
+  private String sides() {
+    return hasValidation()
+        ? """
+
+        ## Splits
+
+        | split | pairs |
+        |---|---|
+        %s
+        Images were drawn for validation, each with all of its pairs. No image of one side is on
+        the other, nor a copy of it: images whose pixels are equal, or whose perceptual hashes are
+        as near as the recipe says, were drawn together.
+        """
+            .formatted(
+                splits.entrySet().stream()
+                    .map(split -> "| %s | %d |\n".formatted(split.getKey(), split.getValue()))
+                    .collect(Collectors.joining()))
+        : "";
   }
 
   private String files() {
@@ -126,9 +157,11 @@ record DatasetCard(
         - `trl/train-*.jsonl`: one JSON object per line, as TRL's DPOTrainer reads them.
         - `trl/images/`: the image files, named by the SHA-256 of their bytes.
         """;
+    String validation = "- `validation-*` beside them: the same of the pairs for validation.\n";
     return "\n## Files\n\n"
         + (formats.contains(ExportFormat.PARQUET) ? parquet : "")
         + (hasTrl() ? trl : "")
+        + (hasValidation() ? validation : "")
         + "- `manifest.json`: every file with its size and SHA-256, and the table version it is"
         + " from.\n\nRows are ordered by `pair_id`.\n";
   }

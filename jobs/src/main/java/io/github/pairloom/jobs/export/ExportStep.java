@@ -21,7 +21,6 @@ import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 
 /**
@@ -34,6 +33,9 @@ import org.apache.spark.sql.functions;
  * trl/images/ID.png ...             the images, each once
  * </pre>
  *
+ * <p>With {@code export.validation-share} there are files {@code validation-00000} beside these,
+ * with the pairs of images that are in no pair for training ({@link Split}).
+ *
  * <p>The same rows stand in every format. A pair with the text {@value TrlLines#IMAGE_MARKER} is in
  * none, dropped as {@value #MARKER_IN_TEXT}: trainers would take the text for the place of an
  * image, and changing it would make it another pair.
@@ -41,8 +43,9 @@ import org.apache.spark.sql.functions;
  * <p>A pair that rejects an image is in none either, dropped as {@value #PAIR_OF_IMAGES}.
  *
  * <p>An export is made whole and then put in place of the one before; see {@link ExportFolder} for
- * what that is worth on object stores. It is made anew if the table has had a commit since. The
- * same table gives the same JSON lines, byte for byte, in the same files.
+ * what that is worth on object stores. It is made anew if the table has had a commit since, or,
+ * where images are drawn for validation, table {@code duplicates}. The same tables and seed give
+ * the same JSON lines, byte for byte, in the same files.
  */
 public final class ExportStep implements Step {
   /** Reason code of a pair with the image marker in a text. */
@@ -95,9 +98,10 @@ public final class ExportStep implements Step {
     String recipe = context.recipe().name();
     List<ExportFormat> formats = context.recipe().export().formats();
     List<String> formatNames = formats.stream().map(ExportStep::recipeValue).toList();
-    Manifest.TableVersion version = version(context.spark(), warehouse);
+    Manifest.TableVersion version = version(context, Table.PREFERENCE_PAIRS);
+    Manifest.Draw draw = draw(context);
     Optional<Manifest> published =
-        folder.published().filter(m -> m.describes(recipe, formatNames, version));
+        folder.published().filter(m -> m.describes(recipe, formatNames, version, draw));
     if (published.isPresent()) {
       return new StepResult(0, 0, Map.of(), Map.of(), published.get().read(), Map.of());
     }
@@ -118,12 +122,19 @@ public final class ExportStep implements Step {
       dropped.put(PAIR_OF_IMAGES, read - texts);
     }
 
-    ExportWriter writer =
-        new ExportWriter(
-            context.spark(),
-            folder.staged(),
-            exported,
-            Math.toIntExact((rows + rowsPerFile - 1) / rowsPerFile));
+    List<Split> splits =
+        draw == null
+            ? Split.none(exported, rows, rowsPerFile)
+            : Split.drawn(
+                exported,
+                rows,
+                warehouse.readAsOf(Table.DUPLICATES, draw.duplicates().version()),
+                draw,
+                rowsPerFile);
+    checkNoneIsEmpty(splits, rows, draw);
+    SortedMap<String, Long> rowsOfSplits = new TreeMap<>();
+    splits.forEach(split -> rowsOfSplits.put(split.name(), split.rows()));
+    ExportWriter writer = new ExportWriter(context.spark(), folder.staged(), exported, splits);
     Manifest.ImageFiles images = null;
     for (ExportFormat format : formats) {
       switch (format) {
@@ -138,21 +149,58 @@ public final class ExportStep implements Step {
     List<DataFile> data = writer.digests();
     DatasetCard card =
         new DatasetCard(
-            recipe, formats, rows, writer.countImages(), read - rows, writer.origins(), data);
+            recipe,
+            formats,
+            rowsOfSplits,
+            writer.countImages(),
+            read - rows,
+            writer.origins(),
+            data);
     List<DataFile> files = new ArrayList<>(data);
     files.add(writer.write(DatasetCard.FILE, card.toMarkdown()));
     Manifest manifest =
         new Manifest(
-            Manifest.LAYOUT, recipe, formatNames, version, read, rows, dropped, files, images);
+            Manifest.LAYOUT,
+            recipe,
+            formatNames,
+            version,
+            draw,
+            read,
+            rows,
+            rowsOfSplits,
+            dropped,
+            files,
+            images);
     writer.write(Manifest.FILE, manifest.toJson());
     folder.publish();
     return new StepResult(read, rows, dropped, Map.of(), 0, metrics(manifest));
   }
 
-  private static Manifest.TableVersion version(SparkSession spark, Warehouse warehouse) {
-    long version = warehouse.version(Table.PREFERENCE_PAIRS);
-    DeltaTable table = DeltaTable.forPath(spark, warehouse.path(Table.PREFERENCE_PAIRS));
-    return new Manifest.TableVersion(table.detail().select("id").first().getString(0), version);
+  private static Manifest.TableVersion version(StepContext context, Table table) {
+    long version = context.warehouse().version(table);
+    DeltaTable delta = DeltaTable.forPath(context.spark(), context.warehouse().path(table));
+    return new Manifest.TableVersion(delta.detail().select("id").first().getString(0), version);
+  }
+
+  /** Returns what decides which rows are for validation; null where none are. */
+  private static Manifest.Draw draw(StepContext context) {
+    double share = context.recipe().export().validationShare();
+    return share == 0
+        ? null
+        : new Manifest.Draw(share, context.recipe().seed(), version(context, Table.DUPLICATES));
+  }
+
+  /** Fails if a split has no rows: readers of it would fail later, and say less. */
+  private static void checkNoneIsEmpty(List<Split> splits, long rows, Manifest.Draw draw) {
+    for (Split split : splits) {
+      if (split.rows() == 0) {
+        throw new JobException(
+            ("Cannot split %d pairs: with export.validation-share %s and seed %d the %s side gets"
+                    + " none. Images are drawn, each with its copies and all of its pairs; take"
+                    + " more images, or set another share (0: all pairs are for training).")
+                .formatted(rows, draw.validationShare(), draw.seed(), split.name()));
+      }
+    }
   }
 
   private static void checkSomethingToExport(Warehouse warehouse, long read, long rows) {
@@ -175,6 +223,9 @@ public final class ExportStep implements Step {
   private static Map<String, Double> metrics(Manifest manifest) {
     Map<String, Double> metrics = new TreeMap<>();
     metrics.put("files", (double) manifest.files().size());
+    if (manifest.draw() != null) {
+      manifest.splits().forEach((split, rows) -> metrics.put(split + "-rows", (double) rows));
+    }
     metrics.put("data-bytes", (double) manifest.files().stream().mapToLong(DataFile::bytes).sum());
     if (manifest.images() != null) {
       metrics.put("images", (double) manifest.images().count());

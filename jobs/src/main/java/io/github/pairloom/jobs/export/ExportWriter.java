@@ -48,17 +48,17 @@ final class ExportWriter {
   private final SparkSession spark;
   private final StagedFiles staged;
   private final Dataset<Row> pairs;
-  private final int files;
+  private final List<Split> splits;
 
   /**
    * @param pairs rows of {@code preference_pairs} to export
-   * @param files number of files of each format
+   * @param splits the same rows
    */
-  ExportWriter(SparkSession spark, StagedFiles staged, Dataset<Row> pairs, int files) {
+  ExportWriter(SparkSession spark, StagedFiles staged, Dataset<Row> pairs, List<Split> splits) {
     this.spark = spark;
     this.staged = staged;
     this.pairs = pairs;
-    this.files = files;
+    this.splits = splits;
   }
 
   /** Writes the rows as they are. */
@@ -66,18 +66,20 @@ final class ExportWriter {
     FileSystem fileSystem = staged.fileSystem();
     fileSystem.mkdirs(staged.path(PARQUET));
     Path output = staged.path(SPARK_OUTPUT);
-    ordered(pairs).write().parquet(output.toString());
-    for (FileStatus file : fileSystem.listStatus(output)) {
-      // part-00000-<random>.snappy.parquet: the number is that of the partition
-      String[] parts = file.getPath().getName().split("-", 3);
-      if (parts[0].equals("part")) {
-        String name = fileName(PARQUET, Integer.parseInt(parts[1]), "parquet");
-        if (!fileSystem.rename(file.getPath(), staged.path(name))) {
-          throw new IOException("Cannot rename " + file.getPath() + " to " + staged.path(name));
+    for (Split split : splits) {
+      ordered(split.pairs(), split.files()).write().parquet(output.toString());
+      for (FileStatus file : fileSystem.listStatus(output)) {
+        // part-00000-<random>.snappy.parquet: the number is that of the partition
+        String[] parts = file.getPath().getName().split("-", 3);
+        if (parts[0].equals("part")) {
+          String name = fileName(PARQUET, split.name(), Integer.parseInt(parts[1]), "parquet");
+          if (!fileSystem.rename(file.getPath(), staged.path(name))) {
+            throw new IOException("Cannot rename " + file.getPath() + " to " + staged.path(name));
+          }
         }
       }
+      fileSystem.delete(output, true);
     }
-    fileSystem.delete(output, true);
   }
 
   /**
@@ -118,20 +120,24 @@ final class ExportWriter {
    */
   void writeTrl(Dataset<Row> places) throws IOException {
     staged.fileSystem().mkdirs(staged.path(TRL));
-    StagedFiles target = staged;
-    ForeachPartitionFunction<Row> write =
-        lines -> {
-          if (lines.hasNext()) {
-            target.write(
-                fileName(TRL, TaskContext.getPartitionId(), "jsonl"),
-                out -> {
-                  while (lines.hasNext()) {
-                    out.write(TrlLines.bytes(lines.next()));
-                  }
-                });
-          }
-        };
-    ordered(TrlLines.of(pairs, places, IMAGES)).foreachPartition(write);
+    for (Split split : splits) {
+      Dataset<Row> lines = TrlLines.of(split.pairs(), places, IMAGES);
+      ordered(lines, split.files()).foreachPartition(trlFile(staged, split.name()));
+    }
+  }
+
+  private static ForeachPartitionFunction<Row> trlFile(StagedFiles target, String split) {
+    return lines -> {
+      if (lines.hasNext()) {
+        target.write(
+            fileName(TRL, split, TaskContext.getPartitionId(), "jsonl"),
+            out -> {
+              while (lines.hasNext()) {
+                out.write(TrlLines.bytes(lines.next()));
+              }
+            });
+      }
+    };
   }
 
   /** Writes a text from the driver. */
@@ -206,7 +212,7 @@ final class ExportWriter {
    * Returns {@code rows} with one partition per file, ordered by pair_id within and across them,
    * whatever partitions they had.
    */
-  private Dataset<Row> ordered(Dataset<Row> rows) {
+  private Dataset<Row> ordered(Dataset<Row> rows, int files) {
     int pairId = rows.schema().fieldIndex("pair_id");
     JavaRDD<Row> sorted =
         rows.toJavaRDD()
@@ -216,7 +222,7 @@ final class ExportWriter {
     return spark.createDataFrame(sorted, rows.schema());
   }
 
-  private static String fileName(String folder, int number, String extension) {
-    return String.format(Locale.ROOT, "%s/train-%05d.%s", folder, number, extension);
+  private static String fileName(String folder, String split, int number, String extension) {
+    return String.format(Locale.ROOT, "%s/%s-%05d.%s", folder, split, number, extension);
   }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 
 /**
@@ -15,7 +16,9 @@ import java.util.SortedMap;
  * @param formats recipe values of the formats, in the recipe's order
  * @param table the version of {@code preference_pairs} it was made from
  * @param read rows of that table
+ * @param draw how rows were put into splits; null where all are for training
  * @param rows rows exported, the same in every format
+ * @param splits the same by split
  * @param dropped rows left out, by reason
  * @param files every file but this one and the images
  * @param images the image files; null where no format has them
@@ -25,15 +28,17 @@ record Manifest(
     String recipe,
     List<String> formats,
     TableVersion table,
+    Draw draw,
     long read,
     long rows,
+    SortedMap<String, Long> splits,
     SortedMap<String, Long> dropped,
     List<DataFile> files,
     ImageFiles images) {
   static final String FILE = "manifest.json";
 
   /** Number of the layout of exports; raised when what is written for the same table changes. */
-  static final int LAYOUT = 1;
+  static final int LAYOUT = 2;
 
   /**
    * A version of a Delta table.
@@ -42,6 +47,15 @@ record Manifest(
    * @param version number of its last commit
    */
   record TableVersion(String id, long version) {}
+
+  /**
+   * What decides which rows are for validation.
+   *
+   * @param validationShare share of the images
+   * @param seed the recipe's
+   * @param duplicates the version of {@code duplicates} that tells which images are copies
+   */
+  record Draw(double validationShare, long seed, TableVersion duplicates) {}
 
   /**
    * The image files: too many to list at scale, and each is named by the SHA-256 of its bytes.
@@ -56,11 +70,12 @@ record Manifest(
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
   /** Returns whether an export with these settings of this table would be the same as this one. */
-  boolean describes(String recipe, List<String> formats, TableVersion table) {
+  boolean describes(String recipe, List<String> formats, TableVersion table, Draw draw) {
     return layout == LAYOUT
         && this.recipe.equals(recipe)
         && this.formats.equals(formats)
-        && this.table.equals(table);
+        && this.table.equals(table)
+        && Objects.equals(this.draw, draw);
   }
 
   String toJson() {

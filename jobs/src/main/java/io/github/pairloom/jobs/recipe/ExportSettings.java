@@ -1,5 +1,7 @@
 package io.github.pairloom.jobs.recipe;
 
+import static io.github.pairloom.schemas.Check.check;
+
 import io.github.pairloom.udfs.Setting;
 import java.util.List;
 
@@ -8,6 +10,7 @@ import java.util.List;
  *
  * @param formats file formats; none writes nothing
  * @param path folder to write to; empty: {@code exports/NAME} in the warehouse
+ * @param validationShare share of the images that are drawn for validation, at least 0 and below 1
  */
 public record ExportSettings(
     @Setting(
@@ -19,8 +22,18 @@ public record ExportSettings(
     @Setting(
             value = "Folder to write to; empty: exports/ and the recipe's name in the warehouse",
             defaults = "")
-        String path) {
+        String path,
+    @Setting(
+            value =
+                "Share of the images whose pairs are for validation, at least 0 and below 1; images"
+                    + " that step dedup calls copies of each other are on one side",
+            defaults = "0")
+        double validationShare) {
   public ExportSettings {
     formats = List.copyOf(formats);
+    check(
+        validationShare >= 0 && validationShare < 1,
+        "Invalid validation-share: %s (must be at least 0 and below 1)",
+        validationShare);
   }
 }

@@ -173,7 +173,7 @@ class TestImageDuplicates {
   }
 
   private void label(int radius, ImageDedup.Keep keep) {
-    StepContext context = Pairs.context(spark, warehouse, new ExportSettings(List.of(), ""));
+    StepContext context = Pairs.context(spark, warehouse, new ExportSettings(List.of(), "", 0));
     ImageLabels.write(context, new ImageDedup(radius, keep));
   }
 

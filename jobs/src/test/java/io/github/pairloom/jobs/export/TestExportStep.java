@@ -31,12 +31,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -327,7 +333,7 @@ class TestExportStep {
                 .toList());
       }
       new ExportStep(20)
-          .run(Pairs.context(spark, own, new ExportSettings(BOTH, export.toString())));
+          .run(Pairs.context(spark, own, new ExportSettings(BOTH, export.toString(), 0)));
       Map<String, String> contents = new TreeMap<>(contents(export));
       contents.keySet().removeIf(name -> name.equals("manifest.json"));
       exports.add(contents);
@@ -343,6 +349,138 @@ class TestExportStep {
       }
     }
     assertEquals(pairs.stream().map(CandidatePair::pairId).sorted().toList(), ids);
+  }
+
+  @Test
+  void noImageNorACopyOfItIsOnBothSidesWhateverTheSeed() {
+    // Of 300 images, each of two pairs, the first 200 are copies two by two, the last 30 of one.
+    int images = 300;
+    List<CandidatePair> pairs = new ArrayList<>();
+    List<Row> copies = new ArrayList<>();
+    Map<String, String> clusters = new HashMap<>();
+    for (int i = 0; i < images; i++) {
+      String image = id("image " + i);
+      String kept = id("image " + (i < 200 ? i - i % 2 : Math.min(i, 270)));
+      clusters.put(image, kept);
+      if (!image.equals(kept)) {
+        copies.add(copy(image, kept));
+      }
+      for (String answer : List.of("A boat.", "A car.")) {
+        pairs.add(Pairs.pair(answer + i, image, "Where?", "A beach.", answer, "bdhs-noise", 1));
+      }
+    }
+    Dataset<Row> table =
+        spark.createDataFrame(
+            pairs.stream().map(CandidatePair.CODEC::toRow).toList(), CandidatePair.CODEC.schema());
+    Dataset<Row> duplicates = spark.createDataFrame(copies, Table.DUPLICATES.schema());
+    Set<Set<String>> draws = new HashSet<>();
+    for (long seed = 1; seed <= 4; seed++) {
+      Set<String> smaller = Set.of();
+      for (double share : new double[] {0.1, 0.5}) {
+        Manifest.Draw draw = new Manifest.Draw(share, seed, null);
+        List<Split> splits = Split.drawn(table, pairs.size(), duplicates, draw, 100);
+        Map<String, Set<String>> sides = new TreeMap<>();
+        long rows = 0;
+        for (Split split : splits) {
+          List<String> ids = imagesOf(split);
+          assertEquals(split.rows(), ids.size());
+          rows += ids.size();
+          sides.put(split.name(), ids.stream().map(clusters::get).collect(Collectors.toSet()));
+        }
+        assertEquals(pairs.size(), rows);
+        Set<String> both = new HashSet<>(sides.get("train"));
+        both.retainAll(sides.get("validation"));
+        assertEquals(Set.of(), both);
+        // 171 clusters: five standard deviations.
+        double drawn = sides.get("validation").size() / 171.0;
+        assertEquals(share, drawn, 5 * Math.sqrt(share * (1 - share) / 171));
+        assertTrue(sides.get("validation").containsAll(smaller), "a larger share takes none back");
+        smaller = sides.get("validation");
+      }
+      draws.add(smaller);
+    }
+    assertEquals(4, draws.size());
+  }
+
+  @Test
+  void aShareForValidationMakesFilesOfBothSidesWhichCardAndManifestTellOf() throws IOException {
+    // Seed 7 draws OWN_FILE at 0.17 and IN_TAR at 0.43.
+    CandidatePair a = pair("a", OWN_FILE, "Where?", "Here.", "There.");
+    CandidatePair b = pair("b", IN_TAR, "Where?", "Here.", "There.");
+    CandidatePair c = pair("c", IN_TAR, "Where?", "Here.", "Nowhere.");
+    add(a, b, c);
+
+    StepResult result = export(BOTH, 0.3);
+
+    assertEquals(3, result.written());
+    assertEquals(2, result.metrics().get("train-rows"));
+    assertEquals(1, result.metrics().get("validation-rows"));
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    Map<String, String> first = contents(export);
+    assertEquals(
+        List.of("train-00000.parquet", "validation-00000.parquet"),
+        namesIn(export.resolve("parquet")));
+    assertEquals(
+        List.of("images", "train-00000.jsonl", "validation-00000.jsonl"),
+        namesIn(export.resolve("trl")));
+    for (Map.Entry<String, List<CandidatePair>> side :
+        Map.of("train", List.of(b, c), "validation", List.of(a)).entrySet()) {
+      List<String> ids = side.getValue().stream().map(CandidatePair::pairId).sorted().toList();
+      Path lines = export.resolve("trl/" + side.getKey() + "-00000.jsonl");
+      List<String> written = new ArrayList<>();
+      for (String line : Files.readAllLines(lines)) {
+        written.add(JSON.readTree(line).get("pair_id").asText());
+      }
+      assertEquals(ids, written);
+      Path parquet = export.resolve("parquet/" + side.getKey() + "-00000.parquet");
+      assertEquals(
+          ids,
+          spark.read().parquet(parquet.toString()).collectAsList().stream()
+              .map(row -> row.<String>getAs("pair_id"))
+              .toList());
+    }
+    String card = Files.readString(export.resolve("README.md"));
+    JsonNode files =
+        new ObjectMapper(new YAMLFactory())
+            .readTree(card.split("(?m)^---$", 3)[1])
+            .get("configs")
+            .get(0)
+            .get("data_files");
+    assertEquals("train", files.get(0).get("split").asText());
+    assertEquals("trl/train-*.jsonl", files.get(0).get("path").asText());
+    assertEquals("validation", files.get(1).get("split").asText());
+    assertEquals("trl/validation-*.jsonl", files.get(1).get("path").asText());
+    assertTrue(card.contains("| train | 2 |\n| validation | 1 |\n"), card);
+    JsonNode manifest = JSON.readTree(export.resolve("manifest.json").toFile());
+    assertEquals(2, manifest.get("splits").get("train").asInt());
+    assertEquals(1, manifest.get("splits").get("validation").asInt());
+
+    assertEquals(3, export(BOTH, 0.3).alreadyDone());
+    Files.delete(export.resolve("trl/validation-00000.jsonl"));
+    assertEquals(3, export(BOTH, 0.3).written());
+    assertEquals(first, contents(export));
+
+    assertEquals(3, export(BOTH, 0.4).written(), "another share is another export");
+    assertEquals(2, JSON.readTree(export.resolve("manifest.json").toFile()).get("splits").size());
+
+    // Now both are one picture, and on one side.
+    List<Row> copy = List.of(copy(ContentId.of(IN_TAR), ContentId.of(OWN_FILE)));
+    warehouse.append(Table.DUPLICATES, spark.createDataFrame(copy, Table.DUPLICATES.schema()));
+    JobException e = assertThrows(JobException.class, () -> export(BOTH, 0.4));
+    assertTrue(e.getMessage().contains("export.validation-share 0.4 and seed 7"), e.getMessage());
+    assertTrue(e.getMessage().contains("the train side gets none"), e.getMessage());
+    assertEquals(3, export(BOTH).written());
+    assertEquals(List.of("train-00000.parquet"), namesIn(export.resolve("parquet")));
+  }
+
+  private static Row copy(String image, String kept) {
+    return RowFactory.create("image", image, kept, kept, 1.0);
+  }
+
+  private static List<String> imagesOf(Split split) {
+    return split.pairs().select("image_id").collectAsList().stream()
+        .map(row -> row.getString(0))
+        .toList();
   }
 
   @Test
@@ -432,7 +570,12 @@ class TestExportStep {
   }
 
   private StepResult export(List<ExportFormat> formats) {
-    return new ExportStep().run(Pairs.context(spark, warehouse, new ExportSettings(formats, "")));
+    return export(formats, 0);
+  }
+
+  private StepResult export(List<ExportFormat> formats, double validationShare) {
+    return new ExportStep()
+        .run(Pairs.context(spark, warehouse, new ExportSettings(formats, "", validationShare)));
   }
 
   private void add(CandidatePair... pairs) {

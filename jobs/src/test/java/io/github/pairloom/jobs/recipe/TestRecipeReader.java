@@ -105,7 +105,7 @@ class TestRecipeReader {
                     0.95),
                 List.of()),
             new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
-            new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), ""),
+            new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), "", 0),
             new ErrorBudget(1000000, 0.5),
             new RecoverySettings(20000, 900));
     assertEquals(expected, read(SMALLEST));
@@ -196,6 +196,7 @@ class TestRecipeReader {
             export:
               formats: []
               path: out
+              validation-share: 0.1
             errors:
               max-rows: 3
               max-share: 0.25
@@ -253,7 +254,7 @@ class TestRecipeReader {
                 List.of(new SelectSettings.Quota("strategy", 10)),
                 20,
                 "margin"),
-            new ExportSettings(List.of(), "out"),
+            new ExportSettings(List.of(), "out", 0.1),
             new ErrorBudget(3, 0.25),
             new RecoverySettings(4, 5));
     assertEquals(expected, recipe);

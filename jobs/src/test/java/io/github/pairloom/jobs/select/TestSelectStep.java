@@ -319,7 +319,7 @@ class TestSelectStep {
 
   private StepResult select(SelectSettings settings) {
     return new SelectStep()
-        .run(Pairs.context(spark, warehouse, settings, new ExportSettings(List.of(), "")));
+        .run(Pairs.context(spark, warehouse, settings, new ExportSettings(List.of(), "", 0)));
   }
 
   private List<String> kept() {
