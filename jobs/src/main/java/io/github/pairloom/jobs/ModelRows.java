@@ -11,6 +11,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.rdd.PartitionPruningRDD;
@@ -84,7 +85,8 @@ public final class ModelRows {
    *
    * @param table takes the outcome
    * @param key column that identifies a row of it
-   * @param candidates rows with the key, {@code image_id} and whatever {@code work} reads
+   * @param candidates rows with the key, {@code image_id} if they are about images, and whatever
+   *     {@code work} reads
    * @param complete adds what is costly to have and only rows to be worked on need
    * @param work gives at least one row of the table for each candidate, bad ones with a
    *     drop_reason, the first of them under the candidate's key; must be a function of the row
@@ -108,15 +110,15 @@ public final class ModelRows {
       int batchRows = context.recipe().recovery().batchRows();
       int batches = Math.toIntExact((begun + batchRows - 1) / batchRows);
       int tasks = tasks(context);
+      String together = Arrays.asList(candidates.columns()).contains("image_id") ? "image_id" : key;
       // Rows about one image go to one task, one after the other: it is encoded once. Of one RDD,
-      // so that what goes before the shuffle is done once for all batches: a cached Dataset would
-      // be
+      // so that what goes before the shuffle is done once for all batches: a cached Dataset would be
       // made anew after each commit, as it reads the table that is written.
       JavaRDD<Row> todo =
           complete
               .apply(fresh)
-              .repartition(Math.multiplyExact(batches, tasks), functions.col("image_id"))
-              .sortWithinPartitions("image_id", key)
+              .repartition(Math.multiplyExact(batches, tasks), functions.col(together))
+              .sortWithinPartitions(together, key)
               .toJavaRDD();
       for (int from = 0; from < batches * tasks; from += tasks) {
         done.commit(partitions(todo, from, from + tasks));
@@ -231,7 +233,8 @@ public final class ModelRows {
         return;
       }
       List<String> columns = Arrays.asList(table.schema().fieldNames());
-      String subject = columns.contains("sample_id") ? "sample_id" : "image_id";
+      String subject =
+          Stream.of("sample_id", "content_id").filter(columns::contains).findFirst().orElseThrow();
       List<Row> example =
           outcome
               .where(functions.col("drop_reason").isin(bad.keySet().toArray()))

@@ -6,6 +6,7 @@ import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.Iterator;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.apache.spark.sql.Row;
 
@@ -30,6 +31,33 @@ public final class ModelTask {
   /** Returns the images of the task's rows, as {@code model} sees them. */
   public ImageSight sight(ImageBytes bytes, VisionLanguageModel model) {
     return new ImageSight(bytes, model, journal);
+  }
+
+  /**
+   * Returns what rows without images come to, one after the other.
+   *
+   * @param work works on a row, on the task's thread
+   * @param failed gives what a row comes to for which {@code work} failed, or that is not to be
+   *     worked on
+   */
+  public <B> Iterator<B> work(
+      Iterator<Row> rows, Function<Row, B> work, BiFunction<Row, RuntimeException, B> failed) {
+    return RowsUnderWay.of(
+        journal,
+        rows,
+        row -> {
+          B result;
+          try {
+            journal.check(row);
+            result = work.apply(row);
+          } catch (RuntimeException e) {
+            result = failed.apply(row, e);
+          }
+          return new RowsUnderWay.Begun<>(CompletableFuture.completedFuture(result), 0);
+        },
+        CompletableFuture::join,
+        scope::close,
+        1);
   }
 
   /**

@@ -112,7 +112,7 @@ class TestTables {
     assertRoundTrip(Table.QUARANTINE, QuarantinedRow.CODEC, quarantined());
     assertRoundTrip(Table.SHARDS, Shard.CODEC, shard());
     assertRoundTrip(Table.RESPONSES, Response.CODEC, response());
-    assertRoundTrip(Table.EMBEDDINGS, ImageEmbedding.CODEC, embedding());
+    assertRoundTrip(Table.EMBEDDINGS, Embedding.CODEC, embedding());
     assertRoundTrip(Table.PAIRS, CandidatePair.CODEC, pair("A boat.", null));
     assertRoundTrip(Table.SCORES, PairScore.CODEC, score());
     assertRoundTrip(Table.RUNS, Run.CODEC, run());
@@ -223,8 +223,10 @@ class TestTables {
               "usable_or_dropped", Map.of("text", "CAST(NULL AS STRING)"));
       case EMBEDDINGS ->
           Map.of(
+              "kind_is_known",
+              Map.of("kind", "'sound'"),
               "ids_are_sha256",
-              noSha,
+              Map.of("content_id", "''"),
               "embedded_or_dropped",
               Map.of("drop_reason", "'image-missing'"));
       case PAIRS ->
@@ -264,7 +266,9 @@ class TestTables {
       case SELECTIONS ->
           Map.of(
               "pair_id_is_sha256", Map.of("pair_id", "''"),
-              "duplicates_are_dropped", Map.of("duplicate_of", "pair_id"));
+              "duplicates_are_dropped", Map.of("duplicate_of", "pair_id"),
+              "diversity_is_a_share", Map.of("diversity", "1.5D"),
+              "spread_is_a_distance", Map.of("spread", "-1.0D"));
       case PREFERENCE_PAIRS ->
           Map.of(
               "ids_are_sha256", noSha,
@@ -290,7 +294,7 @@ class TestTables {
       case QUARANTINE -> rows(QuarantinedRow.CODEC, quarantined());
       case SHARDS -> rows(Shard.CODEC, shard());
       case RESPONSES -> rows(Response.CODEC, response());
-      case EMBEDDINGS -> rows(ImageEmbedding.CODEC, embedding());
+      case EMBEDDINGS -> rows(Embedding.CODEC, embedding());
       case PAIRS -> rows(CandidatePair.CODEC, pair("A boat.", null));
       case SCORES -> rows(PairScore.CODEC, score());
       case SIGNATURES ->
@@ -305,7 +309,8 @@ class TestTables {
           spark.createDataFrame(
               List.of(RowFactory.create(ID, "reversed", "f".repeat(64))), table.schema());
       case SELECTIONS ->
-          spark.createDataFrame(List.of(RowFactory.create(ID, null, null)), table.schema());
+          spark.createDataFrame(
+              List.of(RowFactory.create(ID, null, null, 0.5, 2.0)), table.schema());
       case PREFERENCE_PAIRS ->
           rows(CandidatePair.CODEC, pair("A boat.", null))
               .drop("failed_gates", "drop_reason", "drop_detail");
@@ -364,8 +369,8 @@ class TestTables {
     return new Response(ID, ID, 0, "A beach.", Response.MODEL, false, null, null, provenance());
   }
 
-  private static ImageEmbedding embedding() {
-    return new ImageEmbedding(ID, ID, "demo", ID, List.of(0.6f, -0.8f), null, null);
+  private static Embedding embedding() {
+    return new Embedding(ID, Embedding.IMAGE, ID, "demo", ID, List.of(0.6f, -0.8f), null, null);
   }
 
   private static Run run() {
@@ -470,7 +475,7 @@ class TestTables {
           case QUARANTINE -> QuarantinedRow.CODEC;
           case SHARDS -> Shard.CODEC;
           case RESPONSES -> Response.CODEC;
-          case EMBEDDINGS -> ImageEmbedding.CODEC;
+          case EMBEDDINGS -> Embedding.CODEC;
           case PAIRS -> CandidatePair.CODEC;
           case SCORES -> PairScore.CODEC;
           case RUNS -> Run.CODEC;

@@ -9,6 +9,7 @@ import java.util.List;
 /**
  * Which usable pairs trainers get.
  *
+ * @param diversity how the diversity of pairs is scored
  * @param filters what a pair must meet, in order; the first that it does not meet is its reason
  * @param cuts which share of a run's pairs goes on, in order
  * @param quotas how many pairs of a kind are taken at most, in order
@@ -17,6 +18,7 @@ import java.util.List;
  *     draw by seed and pair_id
  */
 public record SelectSettings(
+    @Setting("How the diversity of pairs is scored") DiversitySettings diversity,
     @Setting(
             value =
                 "What a pair must meet, in order, such as {name: short, where: \"length(chosen) <"
@@ -26,7 +28,9 @@ public record SelectSettings(
     @Setting(
             value =
                 "Which share of a run's pairs goes on, in order, such as {name: sure, by: margin,"
-                    + " best: 0.5}: of those that are left, the ones of the highest values",
+                    + " best: 0.5}: of those that are left, the ones of the highest values; or"
+                    + " {name: spread, type: k-center, best: 0.2}: the ones that leave no other far"
+                    + " from all of them",
             defaults = "[]")
         List<Cut> cuts,
     @Setting(
@@ -59,8 +63,8 @@ public record SelectSettings(
    * A condition.
    *
    * @param name part of the drop_reason, in kebab-case
-   * @param where an SQL expression over columns of pairs, {@code source}, and the means over
-   *     scoring models of {@code margin} and the visual dependencies
+   * @param where an SQL expression over columns of pairs, {@code source}, the means over scoring
+   *     models of {@code margin} and the visual dependencies, and {@code diversity} if it is on
    */
   public record Filter(
       @Setting("Part of the drop_reason filter-NAME, in kebab-case") String name,
@@ -76,19 +80,53 @@ public record SelectSettings(
    * A stage of a cascade: pairs are ordered by a score, and the best go on to the next.
    *
    * @param name part of the drop_reason, in kebab-case
-   * @param by an SQL expression for a number, the better the higher; NULL is the lowest
-   * @param best share of the run's pairs that are left, above 0 and at most 1
+   * @param type what the score is
+   * @param by an SQL expression for a number, the better the higher; NULL is the lowest. Empty for
+   *     k-center
+   * @param best share of the run's pairs that are left, above 0 and at most 1; for k-center at
+   *     least 0.001
    */
   public record Cut(
       @Setting("Part of the drop_reason cut-NAME, in kebab-case") String name,
-      @Setting("SQL for a number, the better the higher, such as margin") String by,
+      @Setting(
+              value =
+                  "score: by is the score; k-center: pairs go on whose prompts and chosen responses"
+                      + " are far from each other's",
+              defaults = "score")
+          Type type,
+      @Setting(
+              value = "SQL for a number, the better the higher, such as margin; none for k-center",
+              defaults = "")
+          String by,
       @Setting("Share that goes on of the run's pairs that are left, above 0 and at most 1")
           double best) {
+    /** Some pairs of each piece that is ordered for itself, of several thousand. */
+    private static final double LEAST_SPREAD = 0.001;
+
+    /** What a cut orders pairs by. */
+    public enum Type {
+      SCORE,
+      K_CENTER
+    }
+
     public Cut {
       checkName(name);
-      check(by != null && !by.isBlank(), "Invalid by: blank (must be SQL)");
+      check(
+          by.isBlank() == (type == Type.K_CENTER),
+          "Invalid by: '%s' (must be SQL for type score, and nothing for k-center)",
+          by);
       check(best > 0 && best <= 1, "Invalid best: %s (must be above 0 and at most 1)", best);
+      check(
+          type == Type.SCORE || best >= LEAST_SPREAD,
+          "Invalid best: %s (must be at least %s for k-center)",
+          best,
+          LEAST_SPREAD);
     }
+  }
+
+  /** Returns whether the choice asks what texts mean, and so for embeddings. */
+  public boolean wantsEmbeddings() {
+    return diversity.on() || cuts.stream().anyMatch(cut -> cut.type() == Cut.Type.K_CENTER);
   }
 
   private static void checkName(String name) {

@@ -5,15 +5,13 @@ import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelTask;
 import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.RowJournal;
-import io.github.pairloom.schemas.ImageEmbedding;
+import io.github.pairloom.schemas.Embedding;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
-import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Row;
@@ -40,13 +38,13 @@ record EmbeddingRows(
     ImageSight sight = task.sight(bytes, model);
     return task.work(
         rows,
-        row -> embedding(row, sight).thenApply(ImageEmbedding.CODEC::toRow),
+        row -> embedding(row, sight).thenApply(Embedding.CODEC::toRow),
         sight,
         model::await,
         spec.batch().aheadMegabytes());
   }
 
-  private CompletableFuture<ImageEmbedding> embedding(Row row, ImageSight sight) {
+  private CompletableFuture<Embedding> embedding(Row row, ImageSight sight) {
     CompletableFuture<float[]> pooled;
     try {
       pooled = sight.of(row).features().thenApply(features -> features.pooled());
@@ -60,20 +58,14 @@ record EmbeddingRows(
                 : embedding(row, null, RowFaults.reasonOf(failure), RowFaults.detailOf(failure)));
   }
 
-  private ImageEmbedding embedding(Row row, float[] values, String dropReason, String dropDetail) {
-    List<Float> embedding = null;
-    if (values != null) {
-      embedding = new ArrayList<>(values.length);
-      for (float value : values) {
-        embedding.add(value);
-      }
-    }
-    return new ImageEmbedding(
+  private Embedding embedding(Row row, float[] values, String dropReason, String dropDetail) {
+    return new Embedding(
         row.getAs("embedding_id"),
+        Embedding.IMAGE,
         row.getAs("image_id"),
         identity.id(),
         identity.revision(),
-        embedding,
+        values == null ? null : Embedding.values(values),
         dropReason,
         dropDetail);
   }

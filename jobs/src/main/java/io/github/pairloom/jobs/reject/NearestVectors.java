@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.flatten;
 import static org.apache.spark.sql.functions.sha2;
 
+import io.github.pairloom.jobs.embedding.VectorClusters;
 import io.github.pairloom.udfs.strategy.Neighbourhood;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -66,7 +67,7 @@ record NearestVectors(int cell, int probes) {
     float[][] centres =
         // In an order that has nothing to do with what the vectors say.
         all.orderBy(sha2(col("id").cast("binary"), 256)).limit(cells).collectAsList().stream()
-            .map(row -> vector(row, 1))
+            .map(row -> VectorClusters.floats(row, 1))
             .toArray(float[][]::new);
     Broadcast<float[][]> known =
         JavaSparkContext.fromSparkContext(all.sparkSession().sparkContext()).broadcast(centres);
@@ -95,10 +96,10 @@ record NearestVectors(int cell, int probes) {
       Dataset<Row> vectors, Broadcast<float[][]> centres, int some, boolean asks) {
     FlatMapFunction<Row, Row> place =
         row -> {
-          float[] vector = vector(row, 1);
+          float[] vector = VectorClusters.floats(row, 1);
           float[][] known = centres.value();
           double[] cosines =
-              IntStream.range(0, known.length).mapToDouble(i -> dot(vector, known[i])).toArray();
+              IntStream.range(0, known.length).mapToDouble(i -> VectorClusters.cosine(vector, known[i])).toArray();
           return IntStream.range(0, known.length)
               .boxed()
               .sorted(Comparator.comparingDouble(i -> -cosines[i]))
@@ -133,11 +134,11 @@ record NearestVectors(int cell, int probes) {
           cell = row.getInt(0);
         }
         if (row.getBoolean(1)) {
-          List<Row> near = near(row.getString(2), vector(row, 3));
+          List<Row> near = near(row.getString(2), VectorClusters.floats(row, 3));
           found = near.isEmpty() ? null : RowFactory.create(row.getString(2), near.toArray());
         } else {
           ids.add(row.getString(2));
-          vectors.add(vector(row, 3));
+          vectors.add(VectorClusters.floats(row, 3));
         }
       }
       return found != null;
@@ -156,7 +157,7 @@ record NearestVectors(int cell, int probes) {
     private List<Row> near(String id, float[] vector) {
       PriorityQueue<Near> nearest = new PriorityQueue<>(Near.ORDER);
       for (int i = 0; i < ids.size(); i++) {
-        double cosine = dot(vector, vectors.get(i));
+        double cosine = VectorClusters.cosine(vector, vectors.get(i));
         if (cosine >= neighbourhood.nearDuplicate() || ids.get(i).equals(id)) {
           continue;
         }
@@ -172,22 +173,5 @@ record NearestVectors(int cell, int probes) {
       nearest.forEach(near -> rows.add(RowFactory.create(near.id(), near.similarity())));
       return rows;
     }
-  }
-
-  private static double dot(float[] a, float[] b) {
-    double sum = 0;
-    for (int i = 0; i < a.length; i++) {
-      sum += a[i] * b[i];
-    }
-    return sum;
-  }
-
-  private static float[] vector(Row row, int column) {
-    List<Float> values = row.getList(column);
-    float[] vector = new float[values.size()];
-    for (int i = 0; i < vector.length; i++) {
-      vector[i] = values.get(i);
-    }
-    return vector;
   }
 }

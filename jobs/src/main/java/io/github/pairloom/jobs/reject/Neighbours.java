@@ -57,7 +57,10 @@ final class Neighbours {
             .warehouse()
             .read(Table.EMBEDDINGS)
             .where(col("embedding").isNotNull())
-            .select(col("image_id"), col("embedding_id"), col("embedding").as("vector"))
+            .select(
+                col("content_id").as("image_id"),
+                col("embedding_id"),
+                col("embedding").as("vector"))
             // Those of this model, and of this variant of its graphs.
             .where(col("embedding_id").equalTo(key))
             .select(col("image_id").as("id"), col("vector"));

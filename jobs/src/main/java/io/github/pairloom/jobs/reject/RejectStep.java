@@ -16,10 +16,10 @@ import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.embedding.TextEmbeddings;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.reference.ReferenceStep;
 import io.github.pairloom.schemas.Table;
-import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
 import io.github.pairloom.udfs.vlm.ModelFiles;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
@@ -45,7 +45,7 @@ public final class RejectStep implements Step {
     Recipe recipe = context.recipe();
     context.checkDevices(recipe.model());
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
-    String embedder = embedderRevision(recipe);
+    String embedder = TextEmbeddings.revision(recipe);
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model, embedder);
     ModelCounters counters = ModelCounters.register(context.spark());
     OtherImages others = new OtherImages(context);
@@ -64,16 +64,8 @@ public final class RejectStep implements Step {
     Recipe recipe = context.recipe();
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
     Dataset<Row> candidates =
-        candidates(context.warehouse(), recipe, model, embedderRevision(recipe));
+        candidates(context.warehouse(), recipe, model, TextEmbeddings.revision(recipe));
     return Optional.of(ModelRows.pending(context, Table.PAIRS, "pair_id", candidates));
-  }
-
-  private static String embedderRevision(Recipe recipe) {
-    try (SentenceEmbedder embedder =
-        SentenceEmbedder.open(
-            recipe.reject().similarity().model(), recipe.model().threadsOfTask())) {
-      return embedder.revision();
-    }
   }
 
   /**

@@ -35,10 +35,16 @@ final class Choice {
 
   private final SelectSettings settings;
   private final long seed;
+  private final Dataset<Row> vectors;
 
-  Choice(SelectSettings settings, long seed) {
+  /**
+   * @param vectors columns {@code embedded}, a pair_id, {@code content_id} and {@code vector}; null
+   *     if the settings want none
+   */
+  Choice(SelectSettings settings, long seed, Dataset<Row> vectors) {
     this.settings = settings;
     this.seed = seed;
+    this.vectors = vectors;
   }
 
   /** Returns whether all are taken. */
@@ -50,14 +56,18 @@ final class Choice {
   }
 
   /**
-   * Returns the pairs with their {@code drop_reason}, which stays where there is one.
+   * Returns the pairs with their {@code drop_reason}, which stays where there is one, and {@code
+   * spread}.
    *
    * @param pairs columns of {@code pairs}, {@code source}, the means of {@code scores}, and the
    *     verdict so far
    * @param kept pairs of earlier runs with the same columns
    */
   Dataset<Row> judge(Dataset<Row> pairs, Dataset<Row> kept) {
-    Dataset<Row> judged = pairs.withColumn("draw", xxhash64(lit(seed), col("pair_id")));
+    Dataset<Row> judged =
+        pairs
+            .withColumn("draw", xxhash64(lit(seed), col("pair_id")))
+            .withColumn("spread", lit(null).cast("double"));
     for (SelectSettings.Filter filter : settings.filters()) {
       Dataset<Row> before = judged;
       Column met = coalesce(expr(filter.where()).cast("boolean"), lit(false));
@@ -85,10 +95,35 @@ final class Choice {
         : best(judged, Math.max(0, settings.budget() - kept.count()), OVER_BUDGET);
   }
 
-  private static Dataset<Row> cut(Dataset<Row> judged, SelectSettings.Cut cut) {
-    Dataset<Row> ranked = withWorth(judged, "cuts." + cut.name() + ".by", cut.by());
-    long left = ranked.where(col("drop_reason").isNull()).count();
-    return best(ranked, (long) Math.ceil(left * cut.best()), "cut-" + cut.name());
+  private Dataset<Row> cut(Dataset<Row> judged, SelectSettings.Cut cut) {
+    long left = judged.where(col("drop_reason").isNull()).count();
+    long most = (long) Math.ceil(left * cut.best());
+    Dataset<Row> ranked =
+        switch (cut.type()) {
+          case SCORE -> withWorth(judged, "cuts." + cut.name() + ".by", cut.by());
+          case K_CENTER ->
+              withWorth(withSpread(judged, left, most), "cuts", "new_spread")
+                  .withColumn("spread", coalesce(col("new_spread"), col("spread")))
+                  .drop("new_spread");
+        };
+    return best(ranked, most, "cut-" + cut.name());
+  }
+
+  /** Adds column {@code new_spread}, NULL where a pair is left no more or has no embedding. */
+  private Dataset<Row> withSpread(Dataset<Row> judged, long left, long most) {
+    Dataset<Row> open =
+        judged
+            .where(col("drop_reason").isNull())
+            .select("pair_id", "draw")
+            .join(vectors, col("pair_id").equalTo(col("embedded")))
+            .drop("embedded");
+    Dataset<Row> spreads =
+        Spread.DEFAULTS
+            .of(open, left, most, seed)
+            .withColumnRenamed("spread", "new_spread")
+            // Costly, and asked for by every stage after this one.
+            .localCheckpoint();
+    return judged.join(spreads, col("pair_id").equalTo(col("spread_of")), "left").drop("spread_of");
   }
 
   /** Adds column {@code worth}, the better the higher. */
@@ -150,7 +185,8 @@ final class Choice {
       if (e instanceof AnalysisException) {
         throw new JobException(
             ("Cannot use select.%s '%s': %s. It may name the columns of table pairs, source, margin,"
-                    + " chosen_visual_dependency and rejected_visual_dependency")
+                    + " chosen_visual_dependency, rejected_visual_dependency, and diversity if"
+                    + " select.diversity.domains is set")
                 .formatted(
                     key, text, String.valueOf(e.getMessage()).lines().findFirst().orElse("")),
             e);

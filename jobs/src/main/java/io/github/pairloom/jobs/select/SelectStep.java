@@ -3,6 +3,7 @@ package io.github.pairloom.jobs.select;
 import static org.apache.spark.sql.functions.avg;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.concat_ws;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.when;
@@ -14,12 +15,18 @@ import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.dedup.DedupStep;
+import io.github.pairloom.jobs.embedding.TextEmbeddings;
+import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
@@ -34,7 +41,8 @@ import org.apache.spark.sql.Row;
  * duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is kept. A verdict stands: a
  * better duplicate that comes later does not replace a kept pair, for trainers may have seen it;
  * that is why dedup keeps what is in {@code preference_pairs}. Of the others, the recipe's filters,
- * quotas and budget take their share ({@link Choice}).
+ * quotas and budget take their share ({@link Choice}), by what their prompts and chosen responses
+ * mean if the recipe asks for it ({@link Diversity}, {@link Spread}).
  *
  * <p>Rows are added to {@code preference_pairs} first. A run that dies before their verdicts are
  * written is made good by the next one: it meets its kept pairs there as the winners they are.
@@ -61,7 +69,8 @@ public final class SelectStep implements Step {
     Dataset<Row> unjudged = without(pairs, warehouse.latest(Table.SELECTIONS));
     Dataset<Row> kept = warehouse.latest(Table.PREFERENCE_PAIRS);
     checkCompared(warehouse, unjudged);
-    Dataset<Row> verdicts = verdicts(context, unjudged, kept).persist();
+    Map<String, Double> metrics = new TreeMap<>();
+    Dataset<Row> verdicts = verdicts(context, unjudged, kept, metrics).persist();
     try {
       Map<String, Long> dropped = new TreeMap<>();
       long keptNow = 0;
@@ -81,7 +90,7 @@ public final class SelectStep implements Step {
       if (read > 0) {
         warehouse.append(Table.SELECTIONS, verdicts);
       }
-      return new StepResult(read, keptNow, dropped, Map.of(), candidates - read, Map.of());
+      return new StepResult(read, keptNow, dropped, Map.of(), candidates - read, metrics);
     } finally {
       verdicts.unpersist();
     }
@@ -110,20 +119,101 @@ public final class SelectStep implements Step {
 
   /** Returns one row of {@code selections} for every row of {@code unjudged}. */
   private static Dataset<Row> verdicts(
-      StepContext context, Dataset<Row> unjudged, Dataset<Row> kept) {
+      StepContext context, Dataset<Row> unjudged, Dataset<Row> kept, Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
     // What a run that died had kept already is not asked again.
     Dataset<Row> open = labelled(context, without(unjudged, kept));
-    Choice choice = new Choice(context.recipe().select(), context.recipe().seed());
+    SelectSettings settings = context.recipe().select();
+    Embedded embedded = settings.wantsEmbeddings() ? embed(context, open, metrics) : null;
+    Choice choice =
+        new Choice(settings, context.recipe().seed(), embedded == null ? null : embedded.vectors());
+    UnaryOperator<Dataset<Row>> scored =
+        settings.diversity().on() ? diversity(context, embedded) : UnaryOperator.identity();
     Dataset<Row> judged =
         choice.takesAll()
-            ? open
-            : choice.judge(described(warehouse, open), described(warehouse, kept));
-    return judged
-        .select("pair_id", "drop_reason", "duplicate_of")
+            ? scored.apply(open)
+            : choice.judge(
+                scored.apply(described(warehouse, open)), scored.apply(described(warehouse, kept)));
+    return withScores(judged)
         .union(
-            joined(unjudged, kept, "left_semi")
-                .select(col("pair_id"), lit(null).cast("string"), lit(null).cast("string")));
+            withScores(
+                joined(unjudged, kept, "left_semi")
+                    .select(
+                        col("pair_id"),
+                        lit(null).cast("string").as("drop_reason"),
+                        lit(null).cast("string").as("duplicate_of"))));
+  }
+
+  /** Returns columns of {@code selections}; a score that was not asked for is NULL. */
+  private static Dataset<Row> withScores(Dataset<Row> verdicts) {
+    List<String> columns = Arrays.asList(verdicts.columns());
+    return verdicts.select(
+        Arrays.stream(Table.SELECTIONS.schema().fieldNames())
+            .map(name -> columns.contains(name) ? col(name) : lit(null).cast("double").as(name))
+            .toArray(Column[]::new));
+  }
+
+  /**
+   * What the run's pairs mean.
+   *
+   * @param vectors columns {@code embedded}, a pair_id, {@code content_id} and {@code vector}
+   * @param known columns {@code content_id} and {@code vector} of these pairs and those of earlier
+   *     runs
+   */
+  private record Embedded(Dataset<Row> vectors, Dataset<Row> known) {}
+
+  /** Embeds what the run's pairs that have no reason are about. */
+  private static Embedded embed(
+      StepContext context, Dataset<Row> open, Map<String, Double> metrics) {
+    Dataset<Row> texts = texts(open);
+    TextEmbeddings embeddings = new TextEmbeddings(context);
+    metrics.put("texts-embedded", (double) embeddings.embed(texts).written());
+    Dataset<Row> vectors = embeddings.vectors();
+    return new Embedded(
+        texts.drop("text").join(vectors, "content_id"),
+        vectors.join(
+            texts(context.warehouse().latest(Table.PAIRS)).select("content_id"),
+            new String[] {"content_id"},
+            "left_semi"));
+  }
+
+  /** Returns the usable pairs' prompts and chosen responses as texts. */
+  private static Dataset<Row> texts(Dataset<Row> pairs) {
+    return pairs
+        .where(col("drop_reason").isNull())
+        .select(
+            col("pair_id").as("embedded"), concat_ws("\n", col("prompt"), col("chosen")).as("text"))
+        .withColumn("content_id", TextEmbeddings.contentId(col("text")));
+  }
+
+  /**
+   * Returns what adds column {@code diversity}: to the run's pairs their score, to others the one
+   * that they had.
+   */
+  private static UnaryOperator<Dataset<Row>> diversity(StepContext context, Embedded embedded) {
+    Dataset<Row> own =
+        Diversity.of(
+            embedded.known(),
+            embedded.vectors().select("content_id", "vector").dropDuplicates("content_id"),
+            context.recipe().select().diversity(),
+            context.recipe().seed());
+    Dataset<Row> scores =
+        embedded
+            .vectors()
+            .select("embedded", "content_id")
+            .join(own, "content_id")
+            .select(col("embedded").as("scored"), col("diversity"))
+            .union(
+                context
+                    .warehouse()
+                    .latest(Table.SELECTIONS)
+                    .select(col("pair_id"), col("diversity")))
+            // Every stage of the choice asks for them.
+            .localCheckpoint();
+    return pairs ->
+        pairs
+            .join(scores, pairs.col("pair_id").equalTo(scores.col("scored")), "left")
+            .drop("scored");
   }
 
   /** Adds what steps score and dedup found to the reasons that pairs have of their own. */

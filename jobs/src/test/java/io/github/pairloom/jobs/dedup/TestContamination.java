@@ -163,7 +163,7 @@ class TestContamination {
             null,
             Pairs.SCORE,
             dedup,
-            new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
+            new SelectSettings(Pairs.OFF, List.of(), List.of(), List.of(), 0, ""),
             null,
             new ErrorBudget(0, 0),
             new RecoverySettings(20000, 900));

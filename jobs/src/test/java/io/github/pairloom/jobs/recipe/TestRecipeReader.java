@@ -104,7 +104,8 @@ class TestRecipeReader {
                     0.9,
                     0.95),
                 List.of()),
-            new SelectSettings(List.of(), List.of(), List.of(), 0, ""),
+            new SelectSettings(
+                new DiversitySettings(0, 5000), List.of(), List.of(), List.of(), 0, ""),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), "", 0),
             new ErrorBudget(1000000, 0.5),
             new RecoverySettings(20000, 900));
@@ -185,10 +186,12 @@ class TestRecipeReader {
                 threshold: 0.8
                 recall: 0.9
             select:
+              diversity: {domains: 8, sample: 300}
               filters:
                 - {name: short, where: "length(chosen) < 99"}
               cuts:
                 - {name: sure, by: margin, best: 0.5}
+                - {name: spread, type: k-center, best: 0.2}
               quotas:
                 - {by: strategy, most: 10}
               budget: 20
@@ -249,8 +252,11 @@ class TestRecipeReader {
                     List.of("chosen"), List.of(), TextDedup.Unit.CHARACTER, 5, false, 0.8, 0.9),
                 List.of(new EvaluationSet("pope", "pope-images", "", ""))),
             new SelectSettings(
+                new DiversitySettings(8, 300),
                 List.of(new SelectSettings.Filter("short", "length(chosen) < 99")),
-                List.of(new SelectSettings.Cut("sure", "margin", 0.5)),
+                List.of(
+                    new SelectSettings.Cut("sure", SelectSettings.Cut.Type.SCORE, "margin", 0.5),
+                    new SelectSettings.Cut("spread", SelectSettings.Cut.Type.K_CENTER, "", 0.2)),
                 List.of(new SelectSettings.Quota("strategy", 10)),
                 20,
                 "margin"),

@@ -3,11 +3,14 @@ package io.github.pairloom.jobs.select;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.files.LocalFiles;
+import io.github.pairloom.jobs.recipe.DiversitySettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
+import io.github.pairloom.jobs.recipe.RejectSettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
+import io.github.pairloom.jobs.recipe.SegmentSettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Condition;
@@ -19,6 +22,9 @@ import io.github.pairloom.schemas.Span;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.schemas.Turn;
+import io.github.pairloom.udfs.similarity.SimilaritySettings;
+import io.github.pairloom.udfs.strategy.ImageBlack;
+import io.github.pairloom.udfs.vlm.ModelSpec;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -36,6 +42,18 @@ public final class Pairs {
   /** Scores as the defaults have it. */
   public static final ScoreSettings SCORE =
       new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false);
+
+  /** Pairs get no score for their diversity. */
+  public static final DiversitySettings OFF = new DiversitySettings(0, 5000);
+
+  /** Texts are compared by MiniLM. */
+  private static final RejectSettings REJECT =
+      new RejectSettings(
+          List.of(new ImageBlack()),
+          1,
+          new SimilaritySettings(SimilaritySettings.MINILM, SimilaritySettings.Scope.RESPONSE),
+          new SegmentSettings(3, 4),
+          null);
 
   private static final Path EMPTY = emptyWarehouse();
 
@@ -101,7 +119,7 @@ public final class Pairs {
   public static StepContext context(
       SparkSession spark, Warehouse warehouse, ExportSettings export) {
     return context(
-        spark, warehouse, new SelectSettings(List.of(), List.of(), List.of(), 0, ""), export);
+        spark, warehouse, new SelectSettings(OFF, List.of(), List.of(), List.of(), 0, ""), export);
   }
 
   /** Returns a context with a recipe that says no more than what is selected and exported. */
@@ -112,9 +130,9 @@ public final class Pairs {
             "test-pairs",
             7,
             null,
+            ModelSpec.onCpu(Path.of("no model")),
             null,
-            null,
-            null,
+            REJECT,
             SCORE,
             null,
             select,

@@ -9,20 +9,28 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.DiversitySettings;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Table;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,6 +38,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TestSelectStep {
+  private static final long SEED = Long.getLong("tests.seed", 2407);
+  private static final String RERUN = "rerun with -Dtests.seed=" + SEED;
+
   private static SparkSession spark;
 
   @TempDir Path folder;
@@ -132,7 +143,7 @@ class TestSelectStep {
   @Test
   void aRunThatDiedBetweenItsWritesIsMadeGood() {
     add(pair("a", "A boat.", "s", 2), pair("b", "A tree.", "s", 3), pair("c", "A car.", "s", 1));
-    SelectSettings two = new SelectSettings(List.of(), List.of(), List.of(), 2, "");
+    SelectSettings two = new SelectSettings(Pairs.OFF, List.of(), List.of(), List.of(), 2, "");
     select(two);
     List<String> before = kept();
     // What the disk holds when the driver dies after the first of the two commits.
@@ -154,6 +165,7 @@ class TestSelectStep {
         Pairs.dropped("d", "identical"));
     SelectSettings settings =
         new SelectSettings(
+            Pairs.OFF,
             List.of(
                 new SelectSettings.Filter("short", "length(rejected) < 10"),
                 new SelectSettings.Filter("known", "source = 'photos'"),
@@ -174,7 +186,12 @@ class TestSelectStep {
   void quotasAndTheBudgetCountWhatEarlierRunsKept() {
     SelectSettings settings =
         new SelectSettings(
-            List.of(), List.of(), List.of(new SelectSettings.Quota("strategy", 2)), 3, "");
+            Pairs.OFF,
+            List.of(),
+            List.of(),
+            List.of(new SelectSettings.Quota("strategy", 2)),
+            3,
+            "");
     add(pair("a", "1", "s", 1), pair("b", "2", "s", 1), pair("c", "3", "s", 1));
     assertEquals(Map.of("over-quota", 1L), select(settings).dropped());
     List<String> first = kept();
@@ -201,10 +218,12 @@ class TestSelectStep {
     }
     SelectSettings settings =
         new SelectSettings(
+            Pairs.OFF,
             List.of(),
             List.of(
-                new SelectSettings.Cut("sure", "margin", 0.75),
-                new SelectSettings.Cut("short", "-length(rejected)", 0.75)),
+                new SelectSettings.Cut("sure", SelectSettings.Cut.Type.SCORE, "margin", 0.75),
+                new SelectSettings.Cut(
+                    "short", SelectSettings.Cut.Type.SCORE, "-length(rejected)", 0.75)),
             List.of(),
             2,
             "iteration * length(rejected)");
@@ -218,6 +237,54 @@ class TestSelectStep {
   }
 
   @Test
+  void textsFarFromEachOtherGoOnAndEveryPairThatWasWeighedKeepsItsScores() {
+    String sea = "A boat sails on the sea near the harbour.";
+    String soup = "A bowl of tomato soup with bread.";
+    String proof = "Seven mathematicians prove a theorem.";
+    add(
+        about("a", sea, "1"),
+        about("b", sea, "2"),
+        about("c", soup, "3"),
+        about("d", soup, "4"),
+        about("e", proof, "5"),
+        Pairs.dropped("f", "identical"));
+    SelectSettings settings =
+        new SelectSettings(
+            new DiversitySettings(2, 100),
+            List.of(new SelectSettings.Filter("scored", "diversity >= 0")),
+            List.of(new SelectSettings.Cut("spread", SelectSettings.Cut.Type.K_CENTER, "", 0.6)),
+            List.of(new SelectSettings.Quota("diversity < 0", 9)),
+            0,
+            "diversity");
+
+    StepResult result = select(settings);
+
+    assertEquals(Map.of("cut-spread", 2L, "identical", 1L), result.dropped());
+    assertEquals(Map.of("texts-embedded", 3.0), result.metrics());
+    Map<String, Row> verdicts =
+        warehouse.read(Table.SELECTIONS).collectAsList().stream()
+            .collect(Collectors.toMap(row -> nameOf(row.getString(0)), row -> row));
+    assertTrue(kept().contains("e"), "the only one of its text");
+    for (List<String> twins : List.of(List.of("a", "b"), List.of("c", "d"))) {
+      assertEquals(1, twins.stream().filter(kept()::contains).count());
+      assertEquals(1, twins.stream().filter(name -> verdicts.get(name).getDouble(4) == 0).count());
+      assertEquals(
+          verdicts.get(twins.get(0)).getDouble(3), verdicts.get(twins.get(1)).getDouble(3));
+    }
+    assertTrue(verdicts.get("f").isNullAt(3) && verdicts.get("f").isNullAt(4));
+
+    CandidatePair later = about("g", sea, "6");
+    add(later);
+    assertEquals(Map.of("texts-embedded", 0.0), select(settings).metrics());
+    assertTrue(kept().contains(later.pairId()));
+    assertEquals(3, warehouse.read(Table.EMBEDDINGS).where("size(embedding) = 384").count());
+  }
+
+  private static CandidatePair about(String name, String chosen, String rejected) {
+    return pair(name, id("image"), "What is this?", chosen, rejected, "s", 1);
+  }
+
+  @Test
   void anExpressionThatIsNoSqlIsToldByItsKey() {
     add(pair("a", "A boat.", "s", 1));
     JobException e =
@@ -226,12 +293,159 @@ class TestSelectStep {
             () ->
                 select(
                     new SelectSettings(
+                        Pairs.OFF,
                         List.of(new SelectSettings.Filter("good", "score > 1")),
                         List.of(),
                         List.of(),
                         0,
                         "")));
     assertTrue(e.getMessage().contains("select.filters.good.where 'score > 1'"), e.getMessage());
+  }
+
+  @Test
+  void whatLiesBetweenDomainsIsTheMostDiverseHoweverItIsPartitioned() {
+    Random random = new Random(SEED);
+    List<double[]> vectors = new ArrayList<>();
+    for (int i = 0; i < 120; i++) {
+      double[] vector = random.doubles(8, -0.2, 0.2).toArray();
+      vector[0] += i < 100 ? i % 2 : 0.5;
+      vector[1] += i < 100 ? 1 - i % 2 : 0.5;
+      vectors.add(unit(vector));
+    }
+    Map<String, Double> one = diversities(vectors, 1, 2);
+    assertEquals(one, diversities(vectors, 5, 2), RERUN);
+    double surest = 0;
+    double between = 0;
+    for (int i = 0; i < vectors.size(); i++) {
+      double score = one.get(id("v" + i));
+      assertTrue(score >= 0 && score <= 1, RERUN);
+      surest += i < 100 ? score / 100 : 0;
+      between += i < 100 ? 0 : score / 20;
+    }
+    assertTrue(between > surest + 0.1, between + " and " + surest + ", " + RERUN);
+
+    List<double[]> same = Collections.nCopies(9, unit(new double[] {1, 2}));
+    assertEquals(Set.of(0.0), Set.copyOf(diversities(same, 2, 3).values()));
+  }
+
+  private static Map<String, Double> diversities(
+      List<double[]> vectors, int partitions, int domains) {
+    Dataset<Row> rows = rows(vectors).select("content_id", "vector").repartition(partitions);
+    return Diversity.of(rows, rows, new DiversitySettings(domains, 100), SEED)
+        .collectAsList()
+        .stream()
+        .collect(Collectors.toMap(row -> row.getString(0), row -> row.getDouble(1)));
+  }
+
+  @Test
+  void centresLeaveNoneFartherThanTwiceWhatTheBestChoiceWould() {
+    Random random = new Random(SEED);
+    for (int round = 0; round < 20; round++) {
+      List<double[]> vectors =
+          random
+              .ints(12, 0, 1)
+              .mapToObj(i -> unit(random.doubles(3, -1, 1).toArray()))
+              .collect(Collectors.toList());
+      vectors.add(vectors.get(5));
+      for (int wanted = 1; wanted <= 4; wanted++) {
+        double[] spreads = Spread.spreads(vectors, wanted);
+        List<Integer> order =
+            IntStream.range(0, vectors.size())
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> -spreads[i]))
+                .toList();
+        double best = Double.MAX_VALUE;
+        for (int chosen = 0; chosen < 1 << vectors.size(); chosen++) {
+          int bits = chosen;
+          if (Integer.bitCount(bits) == wanted) {
+            best =
+                Math.min(
+                    best,
+                    radius(
+                        vectors,
+                        IntStream.range(0, vectors.size())
+                            .filter(i -> (bits >> i & 1) == 1)
+                            .boxed()
+                            .toList()));
+          }
+        }
+        assertTrue(radius(vectors, order.subList(0, wanted)) <= 2 * best + 1e-9, RERUN);
+      }
+      double[] all = Spread.spreads(vectors, vectors.size());
+      assertEquals(2, all[0]);
+      assertEquals(1, Arrays.stream(all).filter(s -> s == 0).count(), "one stands there twice");
+    }
+  }
+
+  @Test
+  void cellsGiveCentresOfAllGroupsHoweverTheyArePartitioned() {
+    // 20 groups of 30 with a few outliers, cut into cells of about 100, none above 60.
+    Random random = new Random(SEED);
+    List<double[]> vectors = new ArrayList<>();
+    for (int i = 0; i < 600; i++) {
+      double[] vector = new Random(i % 20).doubles(16, -1, 1).toArray();
+      for (int j = 0; j < vector.length; j++) {
+        vector[j] += random.nextDouble() * 0.02;
+      }
+      vectors.add(unit(vector));
+    }
+    Map<String, Double> one = spreads(vectors, 1);
+    assertEquals(vectors.size(), one.size());
+    assertEquals(one, spreads(vectors, 5), RERUN);
+    Set<Integer> groups =
+        IntStream.range(0, vectors.size())
+            .boxed()
+            .sorted(Comparator.comparingDouble(i -> -one.get(id("v" + i))))
+            .limit(120)
+            .map(i -> i % 20)
+            .collect(Collectors.toSet());
+    assertEquals(20, groups.size(), RERUN);
+  }
+
+  private static Map<String, Double> spreads(List<double[]> vectors, int partitions) {
+    return new Spread(100, 60)
+            .of(rows(vectors).repartition(partitions), vectors.size(), 120, SEED)
+            .collectAsList()
+            .stream()
+            .collect(Collectors.toMap(row -> row.getString(0), row -> row.getDouble(1)));
+  }
+
+  private static double radius(List<double[]> vectors, List<Integer> centres) {
+    return vectors.stream()
+        .mapToDouble(
+            v ->
+                centres.stream()
+                    .mapToDouble(
+                        c ->
+                            Math.sqrt(
+                                IntStream.range(0, v.length)
+                                    .mapToDouble(i -> Math.pow(v[i] - vectors.get(c)[i], 2))
+                                    .sum()))
+                    .min()
+                    .orElseThrow())
+        .max()
+        .orElseThrow();
+  }
+
+  private static double[] unit(double[] vector) {
+    double length = Math.sqrt(Arrays.stream(vector).map(v -> v * v).sum());
+    return Arrays.stream(vector).map(v -> v / length).toArray();
+  }
+
+  private static Dataset<Row> rows(List<double[]> vectors) {
+    List<Row> rows =
+        IntStream.range(0, vectors.size())
+            .mapToObj(
+                i ->
+                    RowFactory.create(
+                        id("v" + i),
+                        (long) i,
+                        id("v" + i),
+                        Arrays.stream(vectors.get(i)).mapToObj(v -> (float) v).toArray()))
+            .toList();
+    return spark.createDataFrame(
+        rows,
+        StructType.fromDDL("pair_id STRING, draw BIGINT, content_id STRING, vector ARRAY<FLOAT>"));
   }
 
   @Test
@@ -259,7 +473,12 @@ class TestSelectStep {
     try {
       select(
           new SelectSettings(
-              List.of(), List.of(), List.of(new SelectSettings.Quota("iteration", 8)), 15, ""));
+              Pairs.OFF,
+              List.of(),
+              List.of(),
+              List.of(new SelectSettings.Quota("iteration", 8)),
+              15,
+              ""));
     } finally {
       spark.conf().set(setting, before);
     }
@@ -314,7 +533,7 @@ class TestSelectStep {
   }
 
   private StepResult select() {
-    return select(new SelectSettings(List.of(), List.of(), List.of(), 0, ""));
+    return select(new SelectSettings(Pairs.OFF, List.of(), List.of(), List.of(), 0, ""));
   }
 
   private StepResult select(SelectSettings settings) {
