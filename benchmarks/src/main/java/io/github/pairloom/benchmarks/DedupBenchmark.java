@@ -19,6 +19,7 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
+import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.dedup.Banding;
 import io.github.pairloom.udfs.dedup.ImageDedup;
@@ -633,7 +634,8 @@ final class DedupBenchmark implements Benchmark {
         null,
         null,
         new ScoreSettings(List.of(), ScoreSettings.Blind.ABSENT, 500, false, 0, false),
-        new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), text, List.of()),
+        new DedupSettings(
+            new ImageDedup(24, ImageDedup.Keep.LARGEST), text, new SemanticDedup(0), List.of()),
         null,
         null,
         new ErrorBudget(0, 0),

@@ -9,6 +9,7 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
+import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.Table;
@@ -217,6 +218,7 @@ final class ImageDedupBenchmark implements Benchmark {
             new DedupSettings(
                 new ImageDedup(radius, ImageDedup.Keep.LARGEST),
                 new TextDedup(List.of("chosen"), List.of(), TextDedup.Unit.WORD, 3, false, 1, 0.95),
+                new SemanticDedup(0),
                 List.of()),
             null,
             null,

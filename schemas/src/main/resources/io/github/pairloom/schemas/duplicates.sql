@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS {table} (
   id STRING NOT NULL COMMENT 'Key into images or pairs; one row each',
   cluster_id STRING NOT NULL COMMENT 'Smallest id of those that are connected as duplicates of each other',
   duplicate_of STRING COMMENT 'id that is kept in place of this one; NULL: this one is kept',
-  similarity DOUBLE NOT NULL COMMENT 'Largest similarity to another one of the cluster, 0 to 1: of pairs the Jaccard similarity of n-grams, of images the share of equal bits of the perceptual hash; 1 where contents are equal'
+  similarity DOUBLE NOT NULL COMMENT 'Largest similarity to another one of the cluster, 0 to 1: of pairs the Jaccard similarity of n-grams or the least cosine of the texts\' embeddings, of images the share of equal bits of the perceptual hash; 1 where contents are equal'
 ) USING delta
 COMMENT 'Labels of the dedup step as of its last run; nothing is deleted'
 TBLPROPERTIES (

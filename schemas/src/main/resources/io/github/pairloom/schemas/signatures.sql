@@ -1,7 +1,7 @@
 -- One row per pair that the dedup step has compared: what finds its duplicates without its texts.
 CREATE TABLE IF NOT EXISTS {table} (
   pair_id STRING NOT NULL COMMENT 'Key into pairs; one row each',
-  settings_id STRING NOT NULL COMMENT 'SHA-256 of the recipe\'s settings dedup.text, in whose terms the signature is',
+  settings_id STRING NOT NULL COMMENT 'SHA-256 of the recipe\'s settings dedup.images and dedup.text, and dedup.semantic if it is on, in whose terms the signature is',
   domain BIGINT NOT NULL COMMENT 'Hash of the columns in which duplicates are equal (recipe key dedup.text.within)',
   signature BINARY NOT NULL COMMENT 'Little-endian longs: two of the content\'s hash, two of the sketch, then the key of each band\'s bucket'
 ) USING delta

@@ -1,6 +1,7 @@
 package io.github.pairloom.jobs.dedup;
 
 import static org.apache.spark.sql.functions.array;
+import static org.apache.spark.sql.functions.array_position;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.explode;
@@ -12,22 +13,27 @@ import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.when;
+import static org.apache.spark.sql.functions.xxhash64;
 
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
+import org.apache.spark.sql.functions;
 
 /**
  * Finds texts that one pair chooses and another rejects under the same image, context, prompt and
  * condition, whitespace aside, among the pairs that no scoring model refuses. Copies of an image
- * count as that image. Only digests are shuffled.
+ * count as that image. Only digests are shuffled. With {@code dedup.semantic} also texts that mean
+ * the same ({@link SemanticPairs}).
  */
 final class Contradictions {
   /** Another pair has the same texts the other way round. */
@@ -38,10 +44,20 @@ final class Contradictions {
 
   private Contradictions() {}
 
-  /** Labels the usable pairs of the warehouse anew; returns how many have a label. */
-  static long write(StepContext context) {
+  /**
+   * Labels the usable pairs of the warehouse anew; returns how many have a label.
+   *
+   * @param metrics takes the number of texts that were embedded for this
+   */
+  static long write(StepContext context, Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
-    Dataset<Row> labels = of(sides(context)).persist();
+    Dataset<Row> usable = usable(context);
+    Dataset<Row> equal = of(sides(usable));
+    Dataset<Row> labels =
+        (context.recipe().dedup().semantic().on()
+                ? strongest(equal.union(near(context, usable, metrics)))
+                : equal)
+            .persist();
     try {
       long count = labels.count();
       if (count > 0 || !warehouse.latest(Table.CONTRADICTIONS).isEmpty()) {
@@ -53,8 +69,42 @@ final class Contradictions {
     }
   }
 
-  /** Returns {@code pair_id} and digests: {@code better} and {@code worse}. */
-  private static Dataset<Row> sides(StepContext context) {
+  /** Returns labels of pairs that contradict others in meaning, several for a pair if need be. */
+  private static Dataset<Row> near(
+      StepContext context, Dataset<Row> usable, Map<String, Double> metrics) {
+    Column same =
+        struct(col(DedupStep.KEPT_IMAGE), col("context"), col("prompt"), col("condition"));
+    Dataset<Row> found =
+        SemanticPairs.of(
+                context,
+                usable
+                    .withColumn("domain", xxhash64(to_json(same)))
+                    .withColumn("fresh", lit(true))
+                    .select("pair_id", "domain", "fresh", "prompt", "chosen", "rejected"),
+                metrics)
+            .where(col("kind").notEqual(SemanticPairs.DUPLICATE));
+    return found
+        .select(col("a").as("pair_id"), col("kind"), col("b").as("other_id"))
+        .union(found.select(col("b"), col("kind"), col("a")));
+  }
+
+  /** Returns the strongest label of each pair, and of those the one of the smallest other id. */
+  private static Dataset<Row> strongest(Dataset<Row> labels) {
+    Column rank =
+        array_position(
+            array(
+                Stream.of(REVERSED, SemanticPairs.REVERSED, MIXED, SemanticPairs.MIXED)
+                    .map(functions::lit)
+                    .toArray(Column[]::new)),
+            col("kind"));
+    return labels
+        .groupBy("pair_id")
+        .agg(min(struct(rank.as("rank"), col("other_id"), col("kind"))).as("label"))
+        .select("pair_id", "label.kind", "label.other_id");
+  }
+
+  /** Returns the pairs that trainers may get to see, with the image that is kept of its copies. */
+  private static Dataset<Row> usable(StepContext context) {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> refused = ScoreStep.refused(context);
     Dataset<Row> seen =
@@ -63,8 +113,13 @@ final class Contradictions {
             .where(col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT)))
             // What no trainer gets to see contradicts nothing.
             .join(refused, col("pair_id").equalTo(refused.col("id")), "left_anti");
-    return DedupStep.withKeptImage(seen, warehouse.latest(Table.DUPLICATES))
-        .select(col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
+    return DedupStep.withKeptImage(seen, warehouse.latest(Table.DUPLICATES));
+  }
+
+  /** Returns {@code pair_id} and digests: {@code better} and {@code worse}. */
+  private static Dataset<Row> sides(Dataset<Row> usable) {
+    return usable.select(
+        col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
   }
 
   /** A text with all that must be the same for it to be the same statement. */

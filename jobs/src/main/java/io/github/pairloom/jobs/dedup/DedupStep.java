@@ -9,6 +9,7 @@ import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.schemas.Table;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.sql.Dataset;
@@ -27,11 +28,18 @@ public final class DedupStep implements Step {
   /** Reason code of a pair whose prompt stands in an evaluation set. */
   public static final String CONTAMINATED_PROMPT = "contaminated-prompt";
 
-  /** Reason code of a pair whose two texts another pair has the other way round. */
+  /** Reason code of a pair whose two texts, or such as mean the same, another has reversed. */
   public static final String CONTRADICTION = "contradiction";
 
   /** Reason code of a pair in whose place another one is kept. */
   public static final String DUPLICATE_PAIR = "duplicate-pair";
+
+  /**
+   * Kinds of table {@code contradictions} of which both pairs cannot be true; a text that is chosen
+   * in one pair and rejected in another alone may be in the midst of a ranking of three.
+   */
+  public static final List<String> REVERSED_KINDS =
+      List.of(Contradictions.REVERSED, SemanticPairs.REVERSED);
 
   /** Column with the image that is kept of a row's image and its copies. */
   public static final String KEPT_IMAGE = "kept_image";
@@ -75,7 +83,7 @@ public final class DedupStep implements Step {
     metrics.putAll(ImageLabels.write(context, settings.images()));
     metrics.putAll(
         new Contamination(context).write(settings.evaluations(), settings.images().radius()));
-    long contradictory = Contradictions.write(context);
+    long contradictory = Contradictions.write(context, metrics);
     if (contradictory > 0) {
       metrics.put("contradictory-pairs", (double) contradictory);
     }

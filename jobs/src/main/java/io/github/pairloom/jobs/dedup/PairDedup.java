@@ -16,6 +16,7 @@ import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.DedupSettings;
+import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.ContentId;
@@ -61,6 +62,7 @@ final class PairDedup {
   private final StepContext context;
   private final Warehouse warehouse;
   private final TextDedup settings;
+  private final SemanticDedup semantic;
   private final String settingsId;
   private Dataset<Row> freshIds;
 
@@ -69,7 +71,14 @@ final class PairDedup {
     this.warehouse = context.warehouse();
     DedupSettings dedup = context.recipe().dedup();
     this.settings = dedup.text();
-    this.settingsId = ContentId.of(Settings.canonical(List.of(dedup.images(), dedup.text())));
+    this.semantic = dedup.semantic();
+    this.settingsId =
+        ContentId.of(
+            Settings.canonical(
+                semantic.on()
+                    ? List.of(dedup.images(), dedup.text(), semantic)
+                    // What was signed before there was such a setting.
+                    : List.of(dedup.images(), dedup.text())));
   }
 
   /**
@@ -107,6 +116,9 @@ final class PairDedup {
               known.select("pair_id", "signature").toJavaRDD(),
               signedRows - restated,
               texts.toJavaRDD());
+      if (semantic.on()) {
+        edges = edges.union(sameMeaning(usable, signatures, imageMetrics));
+      }
       Clusters clusters =
           Clusters.of(
               context.spark(),
@@ -173,8 +185,33 @@ final class PairDedup {
     }
   }
 
-  /** Returns id, domain and texts. */
-  private Dataset<Row> texts(Dataset<Row> usable) {
+  /** Returns edges between new pairs and any others that mean the same. */
+  private JavaRDD<byte[]> sameMeaning(
+      Dataset<Row> usable, Dataset<Row> signatures, Map<String, Double> metrics) {
+    Dataset<Row> fresh = signatures.select(col("pair_id").as("id"), lit(true).as("fresh"));
+    Dataset<Row> rows =
+        inDomains(usable)
+            .select("pair_id", "domain", "prompt", "chosen", "rejected")
+            .join(fresh, col("pair_id").equalTo(col("id")), "left")
+            .withColumn("fresh", coalesce(col("fresh"), lit(false)));
+    return SemanticPairs.of(context, rows, metrics)
+        .where(col("kind").equalTo(SemanticPairs.DUPLICATE))
+        .toJavaRDD()
+        .map(
+            row -> {
+              long[] edge = {
+                RowId.high(row.getString(0)),
+                RowId.low(row.getString(0)),
+                RowId.high(row.getString(1)),
+                RowId.low(row.getString(1)),
+                Double.doubleToLongBits(row.getDouble(3))
+              };
+              return Blocks.bytes(edge, edge.length);
+            });
+  }
+
+  /** Adds column {@code domain}, in which duplicates are equal. */
+  private Dataset<Row> inDomains(Dataset<Row> usable) {
     Dataset<Row> rows =
         settings.within().contains("image_id")
             ? DedupStep.withKeptImage(usable, warehouse.latest(Table.DUPLICATES))
@@ -193,10 +230,15 @@ final class PairDedup {
     Column[] within =
         Stream.concat(rejected, settings.within().stream().map(functions::col))
             .toArray(Column[]::new);
-    Column domain = xxhash64(to_json(struct(within)));
+    return rows.withColumn("domain", xxhash64(to_json(struct(within))));
+  }
+
+  /** Returns id, domain and texts. */
+  private Dataset<Row> texts(Dataset<Row> usable) {
+    Dataset<Row> rows = inDomains(usable);
     Column[] columns = new Column[settings.columns().size() + 2];
     columns[0] = col("pair_id");
-    columns[1] = domain.as("domain");
+    columns[1] = col("domain");
     for (int i = 2; i < columns.length; i++) {
       String name = settings.columns().get(i - 2);
       boolean text = rows.schema().apply(name).dataType().simpleString().equals("string");

@@ -13,11 +13,13 @@ import java.util.List;
  *
  * @param images when two images are alike
  * @param text when the texts of two pairs are alike
+ * @param semantic when they mean the same
  * @param evaluations sets that pairs must have nothing in common with
  */
 public record DedupSettings(
     @Setting("When two images are alike") ImageDedup images,
     @Setting("When the texts of two pairs are alike") TextDedup text,
+    @Setting("When the texts of two pairs mean the same") SemanticDedup semantic,
     @Setting(
             value =
                 "Evaluation sets that pairs must have nothing in common with, such as {name: pope,"

@@ -99,7 +99,9 @@ record NearestVectors(int cell, int probes) {
           float[] vector = VectorClusters.floats(row, 1);
           float[][] known = centres.value();
           double[] cosines =
-              IntStream.range(0, known.length).mapToDouble(i -> VectorClusters.cosine(vector, known[i])).toArray();
+              IntStream.range(0, known.length)
+                  .mapToDouble(i -> VectorClusters.cosine(vector, known[i]))
+                  .toArray();
           return IntStream.range(0, known.length)
               .boxed()
               .sorted(Comparator.comparingDouble(i -> -cosines[i]))

@@ -36,13 +36,13 @@ import org.apache.spark.sql.Row;
  *
  * <p>A pair with a drop_reason of its own is dropped for that reason, one whose rejected side a
  * scoring model prefers as {@value PairScore#REJECTED_PREFERRED} (unless the recipe keeps these),
- * one whose two texts another pair has the other way round as {@value DedupStep#CONTRADICTION}, one
- * of an evaluation set's image or prompt for that, and one that step {@code dedup} labels as a
- * duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is kept. A verdict stands: a
- * better duplicate that comes later does not replace a kept pair, for trainers may have seen it;
- * that is why dedup keeps what is in {@code preference_pairs}. Of the others, the recipe's filters,
- * quotas and budget take their share ({@link Choice}), by what their prompts and chosen responses
- * mean if the recipe asks for it ({@link Diversity}, {@link Spread}).
+ * one whose two texts another pair has the other way round, or such as mean the same, as {@value
+ * DedupStep#CONTRADICTION}, one of an evaluation set's image or prompt for that, and one that step
+ * {@code dedup} labels as a duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is
+ * kept. A verdict stands: a better duplicate that comes later does not replace a kept pair, for
+ * trainers may have seen it; that is why dedup keeps what is in {@code preference_pairs}. Of the
+ * others, the recipe's filters, quotas and budget take their share ({@link Choice}), by what their
+ * prompts and chosen responses mean if the recipe asks for it ({@link Diversity}, {@link Spread}).
  *
  * <p>Rows are added to {@code preference_pairs} first. A run that dies before their verdicts are
  * written is made good by the next one: it meets its kept pairs there as the winners they are.
@@ -230,7 +230,7 @@ public final class SelectStep implements Step {
     Dataset<Row> reversed =
         warehouse
             .latest(Table.CONTRADICTIONS)
-            .where(col("kind").equalTo("reversed"))
+            .where(col("kind").isin(DedupStep.REVERSED_KINDS.toArray()))
             .select(col("pair_id").as("id"));
     Dataset<Row> refused =
         marked(pairs, "pair_id", ScoreStep.refused(context), PairScore.REJECTED_PREFERRED);

@@ -15,6 +15,7 @@ import io.github.pairloom.jobs.recipe.EvaluationSet;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
+import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.jobs.select.SelectStep;
 import io.github.pairloom.schemas.CandidatePair;
@@ -152,6 +153,7 @@ class TestContamination {
             new ImageDedup(24, ImageDedup.Keep.LARGEST),
             new TextDedup(
                 List.of("chosen"), List.of("image_id"), TextDedup.Unit.WORD, 3, true, 1, 0.9),
+            new SemanticDedup(0),
             sets);
     Recipe recipe =
         new Recipe(

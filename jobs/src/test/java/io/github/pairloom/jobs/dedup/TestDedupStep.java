@@ -13,9 +13,12 @@ import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
+import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
+import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.jobs.select.SelectStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.Table;
@@ -31,8 +34,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -152,18 +160,130 @@ class TestDedupStep {
 
     StepResult result = dedup(settings(1));
 
-    Map<String, String> found = new TreeMap<>();
-    for (Row row : warehouse.read(Table.CONTRADICTIONS).collectAsList()) {
-      found.put(row.getString(0), row.getString(1) + " " + row.getString(2));
-    }
     assertEquals(
         new TreeMap<>(
             Map.of(
                 id("a"), "reversed " + id("b"),
                 id("b"), "reversed " + id("a"),
                 id("c"), "mixed " + id("a"))),
-        found);
+        contradictions());
     assertEquals(3.0, result.metrics().get("contradictory-pairs"));
+  }
+
+  @Test
+  void textsThatMeanTheSameAreDuplicatesAndTheOtherWayRoundContradictions() {
+    String rides = "A man is riding a brown horse on the beach.";
+    String sleeps = "A dog sleeps on the sofa.";
+    CandidatePair later =
+        pair(
+            "b",
+            id("image"),
+            "Where?",
+            "A man rides a brown horse along the beach.",
+            "A dog is sleeping on the sofa.",
+            "s",
+            2);
+    Pairs.add(
+        warehouse,
+        pair("a", id("image"), "Where?", rides, sleeps, "s", 1),
+        pair("c", id("image"), "Where?", "Two women drink coffee.", "A red car.", "s", 1),
+        pair("d", id("other"), "Where?", later.chosen(), later.rejected(), "s", 1),
+        pair(
+            "e",
+            id("image"),
+            "Where?",
+            "A dog is asleep on a sofa.",
+            "A man rides a brown horse on a beach.",
+            "s",
+            1),
+        pair("f", id("image"), "Where?", "A dog is asleep on a sofa.", "Fruit.", "s", 1));
+    SemanticDedup semantic = new SemanticDedup(0.9);
+
+    StepResult first = dedup(settings(1), semantic);
+
+    // The question and seven texts; of the other image there is one pair.
+    assertEquals(8.0, first.metrics().get("texts-embedded"));
+    assertEquals(Map.of(), kept());
+    Pairs.add(warehouse, later);
+    StepResult second = dedup(settings(1), semantic);
+    assertEquals(1, second.read());
+    assertEquals(2.0, second.metrics().get("texts-embedded"));
+    assertEquals(Map.of(id("a"), "kept", id("b"), id("a")), kept());
+
+    String smallest = id("a").compareTo(id("b")) < 0 ? id("a") : id("b");
+    assertEquals(
+        new TreeMap<>(
+            Map.of(
+                id("a"), "near-reversed " + id("e"),
+                id("b"), "near-reversed " + id("e"),
+                id("e"), "near-reversed " + smallest,
+                id("f"), "near-mixed " + smallest)),
+        contradictions());
+
+    new SelectStep().run(Pairs.context(spark, warehouse, new ExportSettings(List.of(), "", 0)));
+    Map<String, String> reasons = new TreeMap<>();
+    for (Row row : warehouse.read(Table.SELECTIONS).collectAsList()) {
+      reasons.put(row.getString(0), String.valueOf(row.getString(1)));
+    }
+    assertEquals(
+        new TreeMap<>(
+            Map.of(
+                id("a"), "contradiction",
+                id("b"), "contradiction",
+                id("c"), "null",
+                id("d"), "null",
+                id("e"), "contradiction",
+                id("f"), "null")),
+        reasons);
+  }
+
+  @Test
+  void aLargeGroupIsComparedWithinItsClustersHoweverItIsPartitioned() {
+    Random random = new Random(SEED);
+    List<Row> rows = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      float[] vector = new float[16];
+      double squares = 0;
+      for (int j = 0; j < vector.length; j++) {
+        vector[j] = (float) ((j == i % 4 ? 1 : 0) + 0.01 * random.nextDouble());
+        squares += vector[j] * vector[j];
+      }
+      Float[] unit = new Float[vector.length];
+      for (int j = 0; j < vector.length; j++) {
+        unit[j] = (float) (vector[j] / Math.sqrt(squares));
+      }
+      rows.add(RowFactory.create(1L, 60L, i, true, id("t" + i), unit, unit, unit));
+    }
+    Dataset<Row> group =
+        spark
+            .createDataFrame(
+                rows,
+                StructType.fromDDL(
+                    "group BIGINT, size BIGINT, number INT, fresh BOOLEAN, chosen STRING,"
+                        + " prompt_vector ARRAY<FLOAT>, chosen_vector ARRAY<FLOAT>,"
+                        + " rejected_vector ARRAY<FLOAT>"))
+            .withColumn("pair_id", functions.col("number").cast("string"));
+    Set<String> found = alike(group.repartition(1), 30);
+    assertEquals(found, alike(group.repartition(7), 30), RERUN);
+    Set<String> exact = alike(group, 60);
+    assertEquals(4 * 15 * 14 / 2, exact.size(), "each of four topics, all with all");
+    assertTrue(exact.containsAll(found), RERUN);
+    assertTrue(found.size() >= exact.size() / 2, found.size() + ", " + RERUN);
+  }
+
+  private static Set<String> alike(Dataset<Row> group, int most) {
+    return SemanticPairs.compared(group, 60, 0.95, most, SEED).collectAsList().stream()
+        .filter(row -> row.getString(2).equals("duplicate"))
+        .map(row -> row.getString(0) + " " + row.getString(1))
+        .collect(Collectors.toSet());
+  }
+
+  private Map<String, String> contradictions() {
+    Map<String, String> found = new TreeMap<>();
+    for (Row row : warehouse.read(Table.CONTRADICTIONS).collectAsList()) {
+      found.put(row.getString(0), row.getString(1) + " " + row.getString(2));
+    }
+    return found;
   }
 
   @Test
@@ -300,16 +420,21 @@ class TestDedupStep {
   }
 
   private StepResult dedup(TextDedup settings) {
+    return dedup(settings, new SemanticDedup(0));
+  }
+
+  private StepResult dedup(TextDedup settings, SemanticDedup semantic) {
     Recipe recipe =
         new Recipe(
             "test-dedup",
             7,
             null,
+            Pairs.MODEL,
             null,
-            null,
-            null,
+            Pairs.REJECT,
             Pairs.SCORE,
-            new DedupSettings(new ImageDedup(24, ImageDedup.Keep.LARGEST), settings, List.of()),
+            new DedupSettings(
+                new ImageDedup(24, ImageDedup.Keep.LARGEST), settings, semantic, List.of()),
             null,
             null,
             new ErrorBudget(0, 0),

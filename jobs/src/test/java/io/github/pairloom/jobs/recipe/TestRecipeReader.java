@@ -103,6 +103,7 @@ class TestRecipeReader {
                     true,
                     0.9,
                     0.95),
+                new SemanticDedup(0),
                 List.of()),
             new SelectSettings(
                 new DiversitySettings(0, 5000), List.of(), List.of(), List.of(), 0, ""),
@@ -176,6 +177,7 @@ class TestRecipeReader {
               keep-rejected-preferred: true
             dedup:
               images: {radius: -1, keep: source}
+              semantic: {threshold: 0.97}
               evaluations: [{name: pope, images: pope-images}]
               text:
                 columns: [chosen]
@@ -250,6 +252,7 @@ class TestRecipeReader {
                 new ImageDedup(-1, ImageDedup.Keep.SOURCE),
                 new TextDedup(
                     List.of("chosen"), List.of(), TextDedup.Unit.CHARACTER, 5, false, 0.8, 0.9),
+                new SemanticDedup(0.97),
                 List.of(new EvaluationSet("pope", "pope-images", "", ""))),
             new SelectSettings(
                 new DiversitySettings(8, 300),

@@ -47,13 +47,16 @@ public final class Pairs {
   public static final DiversitySettings OFF = new DiversitySettings(0, 5000);
 
   /** Texts are compared by MiniLM. */
-  private static final RejectSettings REJECT =
+  public static final RejectSettings REJECT =
       new RejectSettings(
           List.of(new ImageBlack()),
           1,
           new SimilaritySettings(SimilaritySettings.MINILM, SimilaritySettings.Scope.RESPONSE),
           new SegmentSettings(3, 4),
           null);
+
+  /** A model that no test loads: what works on texts takes its threads from it. */
+  public static final ModelSpec MODEL = ModelSpec.onCpu(Path.of("no model"));
 
   private static final Path EMPTY = emptyWarehouse();
 
@@ -130,7 +133,7 @@ public final class Pairs {
             "test-pairs",
             7,
             null,
-            ModelSpec.onCpu(Path.of("no model")),
+            MODEL,
             null,
             REJECT,
             SCORE,
