@@ -112,7 +112,8 @@ public final class ModelRows {
       int tasks = tasks(context);
       String together = Arrays.asList(candidates.columns()).contains("image_id") ? "image_id" : key;
       // Rows about one image go to one task, one after the other: it is encoded once. Of one RDD,
-      // so that what goes before the shuffle is done once for all batches: a cached Dataset would be
+      // so that what goes before the shuffle is done once for all batches: a cached Dataset would
+      // be
       // made anew after each commit, as it reads the table that is written.
       JavaRDD<Row> todo =
           complete

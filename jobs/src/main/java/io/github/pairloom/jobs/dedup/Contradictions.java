@@ -6,8 +6,11 @@ import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.min;
+import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.regexp_replace;
+import static org.apache.spark.sql.functions.replace;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
@@ -20,6 +23,7 @@ import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
@@ -42,6 +46,9 @@ final class Contradictions {
   /** A text is chosen in one pair and rejected in another, beside different ones. */
   static final String MIXED = "mixed";
 
+  /** What a regular expression takes for white space. */
+  private static final List<String> SPACES = List.of(" ", "\t", "\n", "\r", "\f", "\u000b");
+
   private Contradictions() {}
 
   /**
@@ -52,7 +59,8 @@ final class Contradictions {
   static long write(StepContext context, Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> usable = usable(context);
-    Dataset<Row> equal = of(sides(usable));
+    Dataset<Row> both = onBothSides(usable).persist();
+    Dataset<Row> equal = of(sides(usable, both));
     Dataset<Row> labels =
         (context.recipe().dedup().semantic().on()
                 ? strongest(equal.union(near(context, usable, metrics)))
@@ -65,6 +73,7 @@ final class Contradictions {
       }
       return count;
     } finally {
+      both.unpersist();
       labels.unpersist();
     }
   }
@@ -116,10 +125,58 @@ final class Contradictions {
     return DedupStep.withKeptImage(seen, warehouse.latest(Table.DUPLICATES));
   }
 
-  /** Returns {@code pair_id} and digests: {@code better} and {@code worse}. */
-  private static Dataset<Row> sides(Dataset<Row> usable) {
-    return usable.select(
-        col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
+  /**
+   * Returns {@code pair_id} and digests, {@code better} and {@code worse}, of the pairs that may
+   * contradict another: most texts stand on one side alone, and a number tells that at a fraction
+   * of a digest's cost.
+   */
+  private static Dataset<Row> sides(Dataset<Row> usable, Dataset<Row> both) {
+    return keyed(usable)
+        .join(
+            both.select(col("key").as("of_better")),
+            col("better_key").equalTo(col("of_better")),
+            "left")
+        .join(
+            both.select(col("key").as("of_worse")),
+            col("worse_key").equalTo(col("of_worse")),
+            "left")
+        .where(col("of_better").isNotNull().or(col("of_worse").isNotNull()))
+        .select(col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
+  }
+
+  /** Returns the numbers of texts, in column {@code key}, that stand on both sides. */
+  private static Dataset<Row> onBothSides(Dataset<Row> usable) {
+    return keyed(usable)
+        .select(
+            explode(
+                    array(
+                        struct(col("better_key").as("key"), lit(true).as("chosen")),
+                        struct(col("worse_key").as("key"), lit(false).as("chosen"))))
+                .as("side"))
+        .groupBy(col("side.key").as("key"))
+        .agg(max("side.chosen").as("chosen"), min("side.chosen").as("all_chosen"))
+        .where(col("chosen").and(not(col("all_chosen"))))
+        .select("key");
+  }
+
+  /** Adds numbers that are equal where digests are. */
+  private static Dataset<Row> keyed(Dataset<Row> usable) {
+    return usable
+        .withColumn("better_key", number("chosen"))
+        .withColumn("worse_key", number("rejected"));
+  }
+
+  private static Column number(String text) {
+    Column dense = col(text);
+    for (String space : SPACES) {
+      dense = replace(dense, lit(space), lit(""));
+    }
+    return xxhash64(
+        col(DedupStep.KEPT_IMAGE),
+        to_json(col("context")),
+        col("prompt"),
+        to_json(col("condition")),
+        dense);
   }
 
   /** A text with all that must be the same for it to be the same statement. */
