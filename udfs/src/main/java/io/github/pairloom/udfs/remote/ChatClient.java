@@ -4,6 +4,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.udfs.vlm.ExecutorModels;
+import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -15,6 +18,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
@@ -29,9 +34,25 @@ public final class ChatClient {
   private static final Duration FIRST_PAUSE = Duration.ofMillis(250);
   private static final int QUOTED = 200;
 
+  /** Raised when the same bytes sent would be taken for another question. */
+  private static final int KEY_RULES = 1;
+
+  /** Reads and writes kept answers: a task's thread has rows to go on with. */
+  private static final Executor FILES =
+      Executors.newCachedThreadPool(
+          task -> {
+            Thread thread = new Thread(task, "pairloom-answers");
+            thread.setDaemon(true);
+            return thread;
+          });
+
   private final ChatEndpoint endpoint;
   private final HttpClient http;
   private final Deque<Runnable> waiting = new ArrayDeque<>();
+
+  /** Questions under way, by cache and key: who asks the same meanwhile waits for one answer. */
+  private final Map<String, CompletableFuture<Answer>> asked = new ConcurrentHashMap<>();
+
   private int underWay;
 
   private ChatClient(ChatEndpoint endpoint) {
@@ -49,9 +70,10 @@ public final class ChatClient {
    *
    * @param text the answer
    * @param cutOff whether the token limit ended it
-   * @param tokens tokens read and written, as the server counts them; 0 if it does not
+   * @param tokensRead tokens of the question, as the server counts them; 0 if it does not
+   * @param tokensWritten tokens of the answer, likewise
    */
-  public record Answer(String text, boolean cutOff, long tokens) {}
+  public record Answer(String text, boolean cutOff, long tokensRead, long tokensWritten) {}
 
   /** Returns this JVM's client of {@code endpoint}. */
   public static ChatClient of(ChatEndpoint endpoint) {
@@ -59,18 +81,62 @@ public final class ChatClient {
   }
 
   /**
-   * Asks a question of one turn.
+   * Asks a question of one turn, unless its answer is kept.
    *
    * @param seed for servers that heed one; the same question with the same seed should then get the
    *     same answer
+   * @param cache where answers are kept
    * @return fails with {@link EndpointException}
    */
-  public CompletableFuture<Answer> ask(String question, long seed) {
-    HttpRequest request = request(question, seed);
-    return whenThereIsRoom(() -> send(request, 0));
+  public CompletableFuture<Answer> ask(String question, long seed, ResponseCache cache) {
+    String body = body(question, seed);
+    HttpRequest request = request(body);
+    if (cache.folder().isEmpty()) {
+      return whenThereIsRoom(() -> send(request, 0));
+    }
+    String key =
+        new ContentId().add(KEY_RULES).add(endpoint.completions().toString()).add(body).toHex();
+    String id = cache.folder() + " " + key;
+    CompletableFuture<Answer> answer = new CompletableFuture<>();
+    CompletableFuture<Answer> sameQuestion = asked.putIfAbsent(id, answer);
+    if (sameQuestion != null) {
+      ExecutorModels.metrics().add(Figure.REMOTE_ANSWERS_KEPT, 1);
+      return sameQuestion.copy();
+    }
+    CompletableFuture<Answer> unused =
+        whenThereIsRoom(() -> findOrSend(request, key, cache))
+            .whenComplete(
+                (found, failure) -> {
+                  asked.remove(id);
+                  if (failure == null) {
+                    answer.complete(found);
+                  } else {
+                    answer.completeExceptionally(failure);
+                  }
+                });
+    return answer.copy();
   }
 
-  private HttpRequest request(String question, long seed) {
+  private CompletableFuture<Answer> findOrSend(
+      HttpRequest request, String key, ResponseCache cache) {
+    return CompletableFuture.supplyAsync(() -> cache.find(key), FILES)
+        .thenCompose(
+            kept -> {
+              if (kept.isPresent()) {
+                ExecutorModels.metrics().add(Figure.REMOTE_ANSWERS_KEPT, 1);
+                return CompletableFuture.completedFuture(kept.get());
+              }
+              return send(request, 0)
+                  .thenApplyAsync(
+                      answer -> {
+                        cache.keep(key, answer);
+                        return answer;
+                      },
+                      FILES);
+            });
+  }
+
+  private String body(String question, long seed) {
     ObjectNode body = JSON.createObjectNode();
     body.put("model", endpoint.model());
     body.putArray("messages").addObject().put("role", "user").put("content", question);
@@ -78,11 +144,15 @@ public final class ChatClient {
     body.put("max_tokens", endpoint.maxTokens());
     // Some servers take 32 bits.
     body.put("seed", seed & Integer.MAX_VALUE);
+    return body.toString();
+  }
+
+  private HttpRequest request(String body) {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(endpoint.completions())
             .timeout(Duration.ofSeconds(endpoint.timeoutSeconds()))
             .header("Content-Type", "application/json")
-            .POST(HttpRequest.BodyPublishers.ofString(body.toString()));
+            .POST(HttpRequest.BodyPublishers.ofString(body));
     if (!endpoint.apiKeyVariable().isEmpty()) {
       String key = System.getenv(endpoint.apiKeyVariable());
       if (key == null) {
@@ -99,6 +169,7 @@ public final class ChatClient {
   private record Outcome(HttpResponse<String> response, Throwable failure) {}
 
   private CompletableFuture<Answer> send(HttpRequest request, int tries) {
+    ExecutorModels.metrics().add(Figure.REMOTE_CALLS, 1);
     return http.sendAsync(request, HttpResponse.BodyHandlers.ofString())
         .handle(Outcome::new)
         .thenCompose(outcome -> next(request, outcome, tries));
@@ -140,10 +211,16 @@ public final class ChatClient {
             "%s gave no choices[0].message.content: %s"
                 .formatted(endpoint.url(), start(response.body())));
       }
-      return new Answer(
-          content.textValue(),
-          choice.path("finish_reason").asText().equals("length"),
-          json.path("usage").path("total_tokens").asLong());
+      JsonNode usage = json.path("usage");
+      Answer answer =
+          new Answer(
+              content.textValue(),
+              choice.path("finish_reason").asText().equals("length"),
+              usage.path("prompt_tokens").asLong(),
+              usage.path("completion_tokens").asLong());
+      ExecutorModels.metrics().add(Figure.REMOTE_TOKENS_READ, answer.tokensRead());
+      ExecutorModels.metrics().add(Figure.REMOTE_TOKENS_WRITTEN, answer.tokensWritten());
+      return answer;
     } catch (JsonProcessingException e) {
       throw new EndpointException(
           "%s gave no JSON: %s".formatted(endpoint.url(), start(response.body())), e);

@@ -45,7 +45,10 @@ public record ChatEndpoint(
         int concurrency)
     implements Serializable {
   public ChatEndpoint {
-    check(isHttp(url), "Invalid url: '%s' (must be like http://host:8000/v1)", url);
+    check(
+        isHttp(url),
+        "Invalid url: '%s' (must be like http://host:8000/v1, without user or key)",
+        withoutUser(url));
     check(model != null && !model.isBlank(), "Invalid model: blank (must name a model)");
     check(
         temperature >= 0 && temperature <= 2,
@@ -64,10 +67,18 @@ public record ChatEndpoint(
   private static boolean isHttp(String url) {
     try {
       URI uri = new URI(String.valueOf(url));
-      return uri.getHost() != null && String.valueOf(uri.getScheme()).matches("https?");
+      // What stands in the address stands in every row that it made.
+      return uri.getHost() != null
+          && uri.getUserInfo() == null
+          && uri.getQuery() == null
+          && String.valueOf(uri.getScheme()).matches("https?");
     } catch (URISyntaxException e) {
       return false;
     }
+  }
+
+  private static String withoutUser(String url) {
+    return String.valueOf(url).replaceAll("//.*@|\\?.*", "//...");
   }
 
   /** Returns where a request goes. */

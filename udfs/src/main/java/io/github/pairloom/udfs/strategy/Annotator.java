@@ -5,7 +5,6 @@ import static io.github.pairloom.schemas.Check.check;
 import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.SettingType;
-import io.github.pairloom.udfs.remote.ChatClient;
 import io.github.pairloom.udfs.remote.ChatEndpoint;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,7 +68,7 @@ public record Annotator(
         int right = j;
         all =
             all.thenCombine(
-                compare(input, responses.get(i), responses.get(j)),
+                compare(input, responses.get(i), responses.get(j), bench),
                 (sums, outcome) -> {
                   sums[left] += outcome;
                   sums[right] -= outcome;
@@ -90,7 +89,8 @@ public record Annotator(
   }
 
   /** Returns 1 if the one response is better, -1 if the other is, 0 for neither. */
-  private CompletableFuture<Integer> compare(RejectionInput input, String one, String other) {
+  private CompletableFuture<Integer> compare(
+      RejectionInput input, String one, String other, Workbench bench) {
     KeyedRandom key = input.key().with("annotator").with(one).with(other);
     boolean turned = key.uniform(0) < 0.5;
     String known =
@@ -107,8 +107,8 @@ public record Annotator(
                 turned ? other : one,
                 "second",
                 turned ? one : other));
-    return ChatClient.of(endpoint)
-        .ask(question, key.bits(1))
+    return bench
+        .ask(endpoint, question, key.bits(1))
         .thenApply(
             answer -> {
               Matcher letter = LETTER.matcher(answer.text());

@@ -6,7 +6,6 @@ import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.SettingType;
-import io.github.pairloom.udfs.remote.ChatClient;
 import io.github.pairloom.udfs.remote.ChatEndpoint;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.Sampling;
@@ -72,8 +71,8 @@ public record Corruption(
   public CompletableFuture<List<Rejection>> reject(RejectionInput input, Workbench bench) {
     String question =
         PromptTemplate.fill(template, Map.of("prompt", input.prompt(), "response", input.chosen()));
-    return ChatClient.of(endpoint)
-        .ask(question, input.key().with("corruption").bits(0))
+    return bench
+        .ask(endpoint, question, input.key().with("corruption").bits(0))
         .thenApplyAsync(
             answer -> {
               String text = answer.text().strip();

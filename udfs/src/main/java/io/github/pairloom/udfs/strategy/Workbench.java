@@ -2,6 +2,10 @@ package io.github.pairloom.udfs.strategy;
 
 import static java.util.Objects.requireNonNull;
 
+import io.github.pairloom.udfs.remote.ChatClient;
+import io.github.pairloom.udfs.remote.ChatEndpoint;
+import io.github.pairloom.udfs.remote.EndpointException;
+import io.github.pairloom.udfs.remote.ResponseCache;
 import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.concurrent.BlockingQueue;
@@ -20,11 +24,21 @@ import java.util.concurrent.LinkedBlockingQueue;
 public final class Workbench implements Executor, AutoCloseable {
   private final VisionLanguageModel model;
   private final Similarity similarity;
+  private final ResponseCache answers;
   private final BlockingQueue<Runnable> ready = new LinkedBlockingQueue<>();
 
+  /** Returns a bench that keeps no answers of models behind HTTP. */
   public Workbench(VisionLanguageModel model, Similarity similarity) {
+    this(model, similarity, ResponseCache.none());
+  }
+
+  /**
+   * @param answers where answers of models behind HTTP are kept
+   */
+  public Workbench(VisionLanguageModel model, Similarity similarity, ResponseCache answers) {
     this.model = requireNonNull(model, "model is null");
     this.similarity = requireNonNull(similarity, "similarity is null");
+    this.answers = requireNonNull(answers, "answers is null");
   }
 
   /** Returns the model. */
@@ -35,6 +49,16 @@ public final class Workbench implements Executor, AutoCloseable {
   /** Returns the similarity. */
   public Similarity similarity() {
     return similarity;
+  }
+
+  /**
+   * Asks a model behind HTTP a question of one turn, unless its answer is kept.
+   *
+   * @param seed for servers that heed one
+   * @return fails with {@link EndpointException}
+   */
+  CompletableFuture<ChatClient.Answer> ask(ChatEndpoint endpoint, String question, long seed) {
+    return ChatClient.of(endpoint).ask(question, seed, answers);
   }
 
   /** Leaves {@code command} to the task's thread; may be called by any. */

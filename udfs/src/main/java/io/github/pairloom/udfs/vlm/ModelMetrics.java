@@ -39,7 +39,15 @@ public final class ModelMetrics {
     /** Nanoseconds that models worked, all of the above and what lies between. */
     BUSY_NANOS,
     /** Nanoseconds that models worked or waited for work. */
-    OPEN_NANOS
+    OPEN_NANOS,
+    /** Requests sent to models behind HTTP, those tried again among them. */
+    REMOTE_CALLS,
+    /** Questions to models behind HTTP whose answer was there already. */
+    REMOTE_ANSWERS_KEPT,
+    /** Tokens of questions that models behind HTTP answered, as they count them. */
+    REMOTE_TOKENS_READ,
+    /** Tokens of their answers. */
+    REMOTE_TOKENS_WRITTEN
   }
 
   private final Map<Figure, LongAdder> sums = new LinkedHashMap<>();
@@ -50,7 +58,8 @@ public final class ModelMetrics {
     }
   }
 
-  void add(Figure figure, long amount) {
+  /** Counts {@code amount} more. */
+  public void add(Figure figure, long amount) {
     sums.get(figure).add(amount);
   }
 

@@ -80,7 +80,7 @@ public final class ChatServer implements AutoCloseable {
     ObjectNode choice = body.putArray("choices").addObject();
     choice.put("finish_reason", text.endsWith("...") ? "length" : "stop");
     choice.putObject("message").put("role", "assistant").put("content", text);
-    body.putObject("usage").put("total_tokens", 42);
+    body.putObject("usage").put("prompt_tokens", 40).put("completion_tokens", 2);
     return body.toString();
   }
 

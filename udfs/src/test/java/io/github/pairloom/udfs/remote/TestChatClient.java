@@ -1,23 +1,32 @@
 package io.github.pairloom.udfs.remote;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.pairloom.udfs.remote.ChatClient.Answer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class TestChatClient {
+  @TempDir Path folder;
+
   @Test
   void theQuestionGoesOutAndTheAnswerComesBack() {
     try (ChatServer server = new ChatServer(question -> "You said: " + question)) {
-      Answer answer = ChatClient.of(server.endpoint()).ask("H\u00E4?\n\"", -1).join();
-      assertEquals(new Answer("You said: H\u00E4?\n\"", false, 42), answer);
+      Answer answer = ask(server, "H\u00E4?\n\"", -1).join();
+      assertEquals(new Answer("You said: H\u00E4?\n\"", false, 40, 2), answer);
       JsonNode request = server.requests.element();
       assertEquals("echo", request.get("model").asText());
       assertEquals(200, request.get("max_tokens").asInt());
@@ -30,7 +39,7 @@ class TestChatClient {
   @Test
   void anAnswerThatTheTokenLimitEndedIsToldApart() {
     try (ChatServer server = new ChatServer(question -> "and so on...")) {
-      assertTrue(ChatClient.of(server.endpoint()).ask("?", 1).join().cutOff());
+      assertTrue(ask(server, "?", 1).join().cutOff());
     }
   }
 
@@ -38,7 +47,7 @@ class TestChatClient {
   void failuresThatMayPassAreTriedAgain() {
     try (ChatServer server = new ChatServer(question -> "ok")) {
       server.failures.addAll(List.of(503, 429));
-      assertEquals("ok", ChatClient.of(server.endpoint()).ask("?", 1).join().text());
+      assertEquals("ok", ask(server, "?", 1).join().text());
       assertEquals(3, server.requests.size());
     }
   }
@@ -67,7 +76,7 @@ class TestChatClient {
     ChatEndpoint keyed =
         new ChatEndpoint("http://127.0.0.1:9/v1", "echo", 0, 10, "NO_SUCH_KEY_IS_SET", 1, 0, 1);
     assertTrue(
-        assertThrows(EndpointException.class, () -> ChatClient.of(keyed).ask("?", 1).join())
+        assertThrows(EndpointException.class, () -> ask(keyed, "?", 1).join())
             .getMessage()
             .contains("NO_SUCH_KEY_IS_SET"));
   }
@@ -77,7 +86,9 @@ class TestChatClient {
     try (ChatServer server = new ChatServer(question -> pause(question))) {
       ChatClient client = ChatClient.of(server.endpoint());
       List<CompletableFuture<Answer>> answers =
-          IntStream.range(0, 12).mapToObj(i -> client.ask("q" + i, i)).toList();
+          IntStream.range(0, 12)
+              .mapToObj(i -> client.ask("q" + i, i, ResponseCache.none()))
+              .toList();
       for (int i = 0; i < answers.size(); i++) {
         assertEquals("q" + i, answers.get(i).join().text());
       }
@@ -86,11 +97,132 @@ class TestChatClient {
   }
 
   @Test
-  void settingsThatCannotWorkAreRefused() {
-    for (String url : List.of("", "host:8000", "ftp://host/v1", "http://")) {
-      assertThrows(
-          IllegalArgumentException.class, () -> new ChatEndpoint(url, "m", 0, 1, "", 1, 0, 1), url);
+  void anAnswerThatIsKeptIsNotAskedForAgain() throws IOException {
+    try (ChatServer server = new ChatServer(question -> "You said: " + question)) {
+      Answer asked = ask(server, "\u00FC", 1, cache());
+      assertEquals(asked, ask(server, "\u00FC", 1, cache()));
+      assertEquals(1, server.requests.size());
+
+      ask(server, "\u00FC", 2, cache());
+      ask(server, "u", 1, cache());
+      ChatEndpoint wilder = new ChatEndpoint(server.url(), "echo", 0.8, 200, "", 10, 2, 2);
+      ChatClient.of(wilder).ask("\u00FC", 1, cache()).join();
+      assertEquals(4, server.requests.size(), "another seed, question, or setting: another answer");
+      assertEquals(4, kept().size());
+
+      ChatEndpoint inOtherWays = new ChatEndpoint(server.url(), "echo", 0.7, 200, "", 99, 0, 1);
+      assertEquals(asked, ChatClient.of(inOtherWays).ask("\u00FC", 1, cache()).join());
+      ask(server, "\u00FC", 1, ResponseCache.none());
+      assertEquals(5, server.requests.size(), "without a cache it is");
     }
+  }
+
+  @Test
+  void whoAsksTheSameMeanwhileWaitsForOneAnswer() {
+    try (ChatServer server = new ChatServer(question -> pause(question))) {
+      ChatClient client = ChatClient.of(server.endpoint());
+      List<CompletableFuture<Answer>> answers =
+          IntStream.range(0, 12).mapToObj(i -> client.ask("q" + i % 3, 1, cache())).toList();
+      for (int i = 0; i < answers.size(); i++) {
+        assertEquals("q" + i % 3, answers.get(i).join().text());
+      }
+      assertEquals(3, server.requests.size());
+    }
+  }
+
+  @Test
+  void anAnswerThatFailedOrWasCutOffIsNotKept() throws IOException {
+    try (ChatServer server = new ChatServer(question -> question)) {
+      server.failures.add(404);
+      assertThrows(CompletionException.class, () -> ask(server, "ok", 1, cache()));
+      assertTrue(ask(server, "and so on...", 1, cache()).cutOff());
+      assertEquals(List.of(), kept());
+      assertEquals("ok", ask(server, "ok", 1, cache()).text());
+      assertTrue(ask(server, "and so on...", 1, cache()).cutOff());
+      assertEquals(4, server.requests.size());
+      assertEquals(1, kept().size());
+    }
+  }
+
+  @Test
+  void aDamagedFileIsAskedForAgainAndMadeGood() throws IOException {
+    try (ChatServer server = new ChatServer(question -> "fine")) {
+      Answer fine = ask(server, "?", 1, cache());
+      Path file = kept().get(0);
+      String whole = Files.readString(file);
+      Path checksum = file.resolveSibling("." + file.getFileName() + ".crc");
+      List<String> damaged =
+          List.of("", whole.substring(0, whole.length() - 3), whole.replace("fine", "mine"));
+      for (int i = 0; i < damaged.size(); i++) {
+        // Where a file system keeps checksums, it notices; the first is left for it to find.
+        if (i > 0) {
+          Files.deleteIfExists(checksum);
+        }
+        Files.writeString(file, damaged.get(i));
+        assertEquals(fine, ask(server, "?", 1, cache()), damaged.get(i));
+        assertEquals(i + 2, server.requests.size());
+        assertEquals(whole, Files.readString(file));
+      }
+    }
+  }
+
+  @Test
+  void aFolderThatCannotBeReadIsAnErrorAndNotPaidFor() {
+    try (ChatServer server = new ChatServer(question -> "fine")) {
+      ResponseCache cache =
+          ResponseCache.in(new Configuration(), "no-such-scheme://" + folder.resolve("cache"));
+      CompletionException e =
+          assertThrows(CompletionException.class, () -> ask(server, "?", 1, cache));
+      assertTrue(e.getMessage().contains("remote.cache: false"), e.getMessage());
+      assertEquals(0, server.requests.size());
+    }
+  }
+
+  @Test
+  void settingsThatCannotWorkAreRefused() {
+    for (String url :
+        List.of(
+            "",
+            "host:8000",
+            "ftp://host/v1",
+            "http://",
+            "http://u:hush@host/v1",
+            "http://host/v1?key=hush")) {
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> new ChatEndpoint(url, "m", 0, 1, "", 1, 0, 1),
+              url);
+      assertFalse(e.getMessage().contains("hush"), e.getMessage());
+    }
+  }
+
+  private ResponseCache cache() {
+    return ResponseCache.in(new Configuration(), folder.resolve("answers").toUri().toString());
+  }
+
+  private List<Path> kept() throws IOException {
+    if (!Files.exists(folder.resolve("answers"))) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.walk(folder.resolve("answers"))) {
+      return files
+          .filter(Files::isRegularFile)
+          .filter(file -> !file.getFileName().toString().endsWith(".crc"))
+          .toList();
+    }
+  }
+
+  private static CompletableFuture<Answer> ask(ChatServer server, String question, long seed) {
+    return ChatClient.of(server.endpoint()).ask(question, seed, ResponseCache.none());
+  }
+
+  private static Answer ask(ChatServer server, String question, long seed, ResponseCache cache) {
+    return ChatClient.of(server.endpoint()).ask(question, seed, cache).join();
+  }
+
+  private static CompletableFuture<Answer> ask(ChatEndpoint endpoint, String question, long seed) {
+    return ChatClient.of(endpoint).ask(question, seed, ResponseCache.none());
   }
 
   private static String pause(String question) {
@@ -104,7 +236,7 @@ class TestChatClient {
 
   private static String failure(ChatEndpoint endpoint) {
     CompletionException e =
-        assertThrows(CompletionException.class, () -> ChatClient.of(endpoint).ask("?", 1).join());
+        assertThrows(CompletionException.class, () -> ask(endpoint, "?", 1).join());
     assertTrue(e.getCause() instanceof EndpointException, e.toString());
     return e.getCause().getMessage();
   }
