@@ -18,6 +18,7 @@ import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
+import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.schemas.Table;
@@ -639,7 +640,8 @@ final class DedupBenchmark implements Benchmark {
         null,
         null,
         new ErrorBudget(0, 0),
-        new RecoverySettings(20000, 900));
+        new RecoverySettings(20000, 900),
+        RemoteSettings.DEFAULTS);
   }
 
   static SparkSession session() {

@@ -8,6 +8,7 @@ import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
+import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.schemas.ContentId;
@@ -223,7 +224,8 @@ final class ImageDedupBenchmark implements Benchmark {
             null,
             null,
             new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900));
+            new RecoverySettings(20000, 900),
+            RemoteSettings.DEFAULTS);
     return new DedupStep().run(new StepContext(spark, warehouse, recipe));
   }
 

@@ -40,11 +40,17 @@ public final class ModelCounters implements Serializable, AutoCloseable {
   }
 
   /**
-   * Returns the figures of a step by name, unit included; none if no model was opened. Read on the
-   * driver.
+   * Returns the figures of a step by name, unit included; none of models that were not opened or
+   * asked. Read on the driver.
    */
   public Map<String, Double> figures() {
     Map<String, Double> figures = new TreeMap<>();
+    if (sum(Figure.REMOTE_CALLS) + sum(Figure.REMOTE_ANSWERS_KEPT) > 0) {
+      figures.put("remote-calls", sum(Figure.REMOTE_CALLS));
+      figures.put("remote-answers-kept", sum(Figure.REMOTE_ANSWERS_KEPT));
+      figures.put("remote-tokens-read", sum(Figure.REMOTE_TOKENS_READ));
+      figures.put("remote-tokens-written", sum(Figure.REMOTE_TOKENS_WRITTEN));
+    }
     if (sum(Figure.REQUESTS) == 0 && sum(Figure.MODEL_LOADS) == 0) {
       return figures;
     }

@@ -2,6 +2,7 @@ package io.github.pairloom.jobs;
 
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.remote.ResponseCache;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
@@ -17,6 +18,14 @@ public record StepContext(SparkSession spark, Warehouse warehouse, Recipe recipe
   /** Returns what reads the bytes of images, on any executor. */
   public ImageBytes imageBytes() {
     return new ImageBytes(spark.sparkContext().hadoopConfiguration());
+  }
+
+  /** Returns where answers of models behind HTTP are kept: in the warehouse, for all recipes. */
+  public ResponseCache answers() {
+    return recipe.remote().cache()
+        ? ResponseCache.in(
+            spark.sparkContext().hadoopConfiguration(), warehouse.root() + "/_response-cache")
+        : ResponseCache.none();
   }
 
   /**

@@ -32,6 +32,7 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.hadoop.fs.Path;
@@ -82,7 +83,8 @@ public final class IngestStep implements Step {
   /**
    * {@inheritDoc}
    *
-   * @throws JobException if the source names no files, they hold no rows, or one has changed
+   * @throws JobException if the source names no files, they hold no rows, or one is gone, has
+   *     changed or is not as the source's manifest lists it
    * @throws TooManyBadRowsException if the error budget is spent; nothing is written then
    */
   @Override
@@ -97,9 +99,12 @@ public final class IngestStep implements Step {
     String ingestId = ingestId(source, imageRoot);
 
     Map<String, Shard> known = knownShards(context.warehouse(), ingestId);
+    Optional<SourceManifest> manifest = checkThere(files, uris, known);
     List<String> done = uris.stream().filter(known::containsKey).toList();
     List<String> fresh = uris.stream().filter(uri -> !known.containsKey(uri)).toList();
     checkUnchanged(spark, source, known, done, hadoop);
+    manifest.ifPresent(
+        listed -> done.forEach(uri -> listed.checkContent(uri, known.get(uri).contentSha256())));
     long alreadyDone = done.stream().mapToLong(uri -> known.get(uri).read()).sum();
     if (fresh.isEmpty()) {
       return new StepResult(0, 0, Map.of(), Map.of(), alreadyDone, metrics(0, done.size(), 0));
@@ -121,9 +126,12 @@ public final class IngestStep implements Step {
                 .formatted(fresh.size(), source.path()));
       }
       checkBudget(context.recipe().errors(), source, totals, judged);
+      List<Content> contents = contents(judged);
+      manifest.ifPresent(
+          listed -> contents.forEach(file -> listed.checkContent(file.uri(), file.sha256())));
       spark.sparkContext().setJobDescription("ingest: write tables");
       long newImages = write(context.warehouse(), judged, totals);
-      markShards(context.warehouse(), ingestId, judged, counts);
+      markShards(context.warehouse(), ingestId, contents, counts);
       return new StepResult(
           totals.read(),
           totals.written(),
@@ -144,7 +152,9 @@ public final class IngestStep implements Step {
             context.recipe().source(), context.spark().sparkContext().hadoopConfiguration());
     Map<String, Shard> known =
         knownShards(context.warehouse(), ingestId(context.recipe().source(), files.imageRoot()));
-    long fresh = files.list().stream().filter(uri -> !known.containsKey(uri)).count();
+    List<String> uris = files.list();
+    checkThere(files, uris, known);
+    long fresh = uris.stream().filter(uri -> !known.containsKey(uri)).count();
     return Optional.of(new Pending(fresh, "files"));
   }
 
@@ -178,6 +188,28 @@ public final class IngestStep implements Step {
         .stream()
         .map(Shard.CODEC::fromRow)
         .collect(Collectors.toMap(Shard::uri, shard -> shard));
+  }
+
+  /** Checks that no file is missing; returns what the source is said to hold. */
+  private static Optional<SourceManifest> checkThere(
+      SourceFiles files, List<String> uris, Map<String, Shard> known) {
+    Set<String> there = Set.copyOf(uris);
+    // The path may name other files than in earlier runs, such as those of another day.
+    List<String> gone =
+        known.keySet().stream()
+            .filter(uri -> !there.contains(uri) && files.covers(uri))
+            .sorted()
+            .toList();
+    if (!gone.isEmpty()) {
+      throw new JobException(
+          ("%s source files that source.path names were ingested and are gone: %s. Their rows are in"
+                  + " the warehouse, and images in them cannot be read any more. Restore them, or"
+                  + " ingest what is left under another source.name or into a fresh warehouse")
+              .formatted(gone.size(), SourceManifest.some(gone)));
+    }
+    Optional<SourceManifest> manifest = files.manifest();
+    manifest.ifPresent(listed -> listed.checkNames(uris));
+    return manifest;
   }
 
   private static void checkUnchanged(
@@ -398,29 +430,34 @@ public final class IngestStep implements Step {
     return rows.join(existing, col(key).equalTo(col("existing_key")), "left_anti");
   }
 
+  /** Returns what the files were that have been read to their ends. */
+  private static List<Content> contents(Dataset<Row> judged) {
+    return judged
+        .where(col(VERDICT).equalTo(END))
+        .groupBy("shard_uri")
+        .agg(max("content_sha256"), max("bytes"))
+        .collectAsList()
+        .stream()
+        .map(row -> new Content(row.getString(0), row.getString(1), row.getLong(2)))
+        .toList();
+  }
+
   private static void markShards(
-      Warehouse warehouse, String ingestId, Dataset<Row> judged, List<Count> counts) {
+      Warehouse warehouse, String ingestId, List<Content> contents, List<Count> counts) {
     Map<String, List<Count>> byShard = counts.stream().collect(groupingBy(Count::shardUri));
     List<Shard> shards =
-        judged
-            .where(col(VERDICT).equalTo(END))
-            .groupBy("shard_uri")
-            .agg(max("content_sha256"), max("bytes"))
-            .collectAsList()
-            .stream()
+        contents.stream()
             .map(
-                row -> {
-                  String uri = row.getString(0);
-                  String sha256 = row.getString(1);
-                  Totals totals = Totals.of(byShard.getOrDefault(uri, List.of()));
+                file -> {
+                  Totals totals = Totals.of(byShard.getOrDefault(file.uri(), List.of()));
                   long dropped =
                       totals.dropped().values().stream().mapToLong(Long::longValue).sum();
                   return new Shard(
-                      Shard.idOf(ingestId, uri, sha256),
+                      Shard.idOf(ingestId, file.uri(), file.sha256()),
                       ingestId,
-                      uri,
-                      sha256,
-                      row.getLong(2),
+                      file.uri(),
+                      file.sha256(),
+                      file.bytes(),
                       totals.read(),
                       totals.written(),
                       dropped,
@@ -430,6 +467,9 @@ public final class IngestStep implements Step {
             .toList();
     warehouse.append(Table.SHARDS, Shard.CODEC, shards);
   }
+
+  /** A file as it was read. */
+  private record Content(String uri, String sha256, long bytes) {}
 
   /** How many candidates of a file had a verdict; the reason is null unless they are bad. */
   private record Count(String shardUri, String verdict, String reason, long rows) {}

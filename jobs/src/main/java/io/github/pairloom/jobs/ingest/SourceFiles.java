@@ -7,11 +7,14 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.GlobExpander;
+import org.apache.hadoop.fs.GlobFilter;
 import org.apache.hadoop.fs.Path;
 
 /** Finds the files that a source names. */
@@ -98,6 +101,45 @@ final class SourceFiles {
       throw new JobException("Invalid source.path '%s': %s".formatted(part, e.getMessage()), e);
     }
     return uris;
+  }
+
+  /**
+   * Returns what the source is said to hold, if the recipe names a file that says so.
+   *
+   * @throws JobException if that file cannot be read
+   */
+  Optional<SourceManifest> manifest() {
+    return source.manifest().isBlank()
+        ? Optional.empty()
+        : Optional.of(SourceManifest.read(source.manifest(), hadoop));
+  }
+
+  /** Returns whether the path names {@code uri}, or would if there were such a file. */
+  boolean covers(String uri) {
+    Path file = new Path(uri);
+    for (String part : parts(source.path())) {
+      try {
+        for (String glob : GlobExpander.expand(part)) {
+          Path path = new Path(glob);
+          Path named = path.getFileSystem(hadoop).makeQualified(path);
+          if (matches(named, file)
+              || (isOfFormat(file.getName()) && matches(named, file.getParent()))) {
+            return true;
+          }
+        }
+      } catch (IOException e) {
+        throw unreachable(part, e);
+      }
+    }
+    return false;
+  }
+
+  private static boolean matches(Path glob, Path path) throws IOException {
+    if (glob.isRoot() || path.isRoot()) {
+      return glob.equals(path);
+    }
+    return (glob.getName().equals(path.getName()) || new GlobFilter(glob.getName()).accept(path))
+        && matches(glob.getParent(), path.getParent());
   }
 
   private boolean isOfFormat(String name) {

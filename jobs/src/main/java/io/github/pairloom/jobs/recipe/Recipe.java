@@ -23,6 +23,7 @@ import io.github.pairloom.udfs.vlm.ModelSpec;
  * @param export what is written for trainers
  * @param errors how many bad rows are too many
  * @param recovery how a run gets over crashes
+ * @param remote how models behind HTTP are paid for
  */
 public record Recipe(
     @Setting("Name of the recipe, in kebab-case") String name,
@@ -37,7 +38,8 @@ public record Recipe(
     @Setting("Which usable pairs trainers get") SelectSettings select,
     @Setting("What is written for trainers") ExportSettings export,
     @Setting("How many bad rows are too many") ErrorBudget errors,
-    @Setting("How a run gets over crashes") RecoverySettings recovery) {
+    @Setting("How a run gets over crashes") RecoverySettings recovery,
+    @Setting("How models behind HTTP are paid for") RemoteSettings remote) {
   public Recipe {
     check(
         name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),

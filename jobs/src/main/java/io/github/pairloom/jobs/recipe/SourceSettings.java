@@ -11,6 +11,7 @@ import java.io.Serializable;
  * @param name short name that stands in every row
  * @param format layout of the files
  * @param path a file, a folder or a glob
+ * @param manifest file that lists what there must be; empty: whatever is found
  * @param imageRoot folder that relative image paths start from; empty: the folder of the file
  * @param imageColumn Parquet column with the image, or JSON key with its path
  * @param conversationsColumn Parquet column or JSON key with LLaVA conversations
@@ -31,6 +32,13 @@ public record SourceSettings(
             "A file, a folder (its .json, .jsonl, .parquet or .tar files), or a glob; several with"
                 + " commas")
         String path,
+    @Setting(
+            value =
+                "File as sha256sum writes it, a hash and a name on each line, names from its folder"
+                    + " on: a file of the source that is missing, not listed or not as listed is an"
+                    + " error; empty: whatever is found is read",
+            defaults = "")
+        String manifest,
     @Setting(
             value = "Folder that relative image paths start from; empty: the folder of the file",
             defaults = "")

@@ -5,6 +5,7 @@ import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelTask;
 import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.RowJournal;
+import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RejectSettings;
 import io.github.pairloom.schemas.CandidatePair;
@@ -15,6 +16,7 @@ import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.remote.ResponseCache;
 import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.strategy.Rejection;
@@ -44,6 +46,7 @@ import org.apache.spark.sql.Row;
  */
 record RejectRows(
     ImageBytes bytes,
+    ResponseCache answers,
     ModelSpec spec,
     ModelIdentity identity,
     RejectSettings settings,
@@ -54,14 +57,15 @@ record RejectRows(
     ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
   static RejectRows of(
-      ImageBytes bytes,
-      Recipe recipe,
+      StepContext context,
       ModelIdentity model,
       String embedderRevision,
       RowJournal journal,
       ModelCounters counters) {
+    Recipe recipe = context.recipe();
     return new RejectRows(
-        bytes,
+        context.imageBytes(),
+        context.answers(),
         recipe.model(),
         model,
         recipe.reject(),
@@ -84,7 +88,8 @@ record RejectRows(
                 ExecutorModels.open(spec),
                 new Similarity(
                     settings.similarity(),
-                    SentenceEmbedder.open(settings.similarity().model(), spec.threadsOfTask()))));
+                    SentenceEmbedder.open(settings.similarity().model(), spec.threadsOfTask())),
+                answers));
     ImageSight sight = task.sight(bytes, bench.model());
     Iterator<List<Row>> groups =
         task.work(

@@ -55,7 +55,7 @@ public final class RejectStep implements Step {
         "pair_id",
         candidates,
         fresh -> others.joined(fresh, model, counters),
-        journal -> RejectRows.of(context.imageBytes(), recipe, model, embedder, journal, counters),
+        journal -> RejectRows.of(context, model, embedder, journal, counters),
         counters);
   }
 

@@ -14,12 +14,14 @@ import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.RecipeReader;
+import io.github.pairloom.jobs.reject.RejectStep;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.schemas.Transform;
+import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -33,9 +35,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -52,6 +56,7 @@ class TestAllStrategies {
   @TempDir static Path folder;
 
   private static SparkSession spark;
+  private static final AtomicInteger questions = new AtomicInteger();
   private static HttpServer rewriter;
   private static Warehouse warehouse;
   private static List<String> overrides;
@@ -74,9 +79,7 @@ class TestAllStrategies {
             "source.path=" + few(data),
             "source.image-root=" + data,
             "model.path=" + demo,
-            "reject.strategies.6.endpoint.url=http://127.0.0.1:"
-                + rewriter.getAddress().getPort()
-                + "/v1",
+            "reject.strategies.6.endpoint.url=" + url(),
             "reject.per-response=2",
             "score.token-log-probs=true",
             models);
@@ -265,6 +268,38 @@ class TestAllStrategies {
     assertEquals(scores().size(), again.alreadyDone());
   }
 
+  @Test
+  void noQuestionIsPaidForTwiceInAnotherRecipeNorWhereThePairsAreGone() throws IOException {
+    Path copy = folder.resolve("copy");
+    FileUtils.copyDirectory(new File(warehouse.root()), copy.toFile());
+    FileUtils.deleteDirectory(copy.resolve(Table.PAIRS.tableName()).toFile());
+    String rewrite =
+        "reject.strategies=[{type: corruption, endpoint: {url: '%s', model: instruct, max-tokens: 200, retries: 1}}]"
+            .formatted(url());
+    List<String> lenient = new ArrayList<>(overrides);
+    lenient.add(rewrite);
+    lenient.add("reject.gates.too-similar=0.999");
+    int before = questions.get();
+
+    StepResult again =
+        new RejectStep()
+            .run(
+                new StepContext(
+                    spark,
+                    new Warehouse(spark, copy.toString()),
+                    RecipeReader.read(RECIPE, lenient)));
+
+    assertTrue(before > 0);
+    assertEquals(before, questions.get());
+    assertTrue(again.read() > 0, again::toString);
+    assertEquals(0, again.metrics().get("remote-calls"));
+    assertEquals(before, again.metrics().get("remote-answers-kept"));
+  }
+
+  private static String url() {
+    return "http://127.0.0.1:" + rewriter.getAddress().getPort() + "/v1";
+  }
+
   private static List<CandidatePair> pairs() {
     return warehouse.read(Table.PAIRS).collectAsList().stream()
         .map(CandidatePair.CODEC::fromRow)
@@ -306,6 +341,7 @@ class TestAllStrategies {
 
   /** Says right for left and blue for all else that is red. */
   private static void rewrite(HttpExchange exchange) throws IOException {
+    questions.incrementAndGet();
     try (exchange) {
       ObjectMapper json = new ObjectMapper();
       String question = json.readTree(exchange.getRequestBody()).at("/messages/0/content").asText();

@@ -14,6 +14,7 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.EvaluationSet;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
+import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.jobs.select.Pairs;
@@ -168,7 +169,8 @@ class TestContamination {
             new SelectSettings(Pairs.OFF, List.of(), List.of(), List.of(), 0, ""),
             null,
             new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900));
+            new RecoverySettings(20000, 900),
+            RemoteSettings.DEFAULTS);
     return new StepContext(spark, warehouse, recipe);
   }
 }

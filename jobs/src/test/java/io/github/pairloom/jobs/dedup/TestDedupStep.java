@@ -17,6 +17,7 @@ import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.SemanticDedup;
+import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.jobs.select.SelectStep;
 import io.github.pairloom.schemas.CandidatePair;
@@ -438,7 +439,8 @@ class TestDedupStep {
             null,
             null,
             new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900));
+            new RecoverySettings(20000, 900),
+            RemoteSettings.DEFAULTS);
     return new DedupStep().run(new StepContext(spark, warehouse, recipe));
   }
 

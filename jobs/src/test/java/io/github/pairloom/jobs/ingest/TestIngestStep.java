@@ -5,6 +5,7 @@ import static io.github.pairloom.jobs.ingest.SourceFolder.lines;
 import static io.github.pairloom.jobs.ingest.SourceFolder.picture;
 import static io.github.pairloom.jobs.ingest.SourceFolder.row;
 import static io.github.pairloom.jobs.ingest.SourceFolder.tar;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -289,6 +290,64 @@ class TestIngestStep {
     files.write("rows.json", array(row("images/1.png", QUESTION, "A car.")));
     JobException changed = assertThrows(JobException.class, () -> ingest("llava", "rows.json"));
     assertTrue(changed.getMessage().contains("has changed since"), changed.getMessage());
+  }
+
+  @Test
+  void aFileThatIsGoneIsAnErrorAndOneThatThePathDoesNotNameIsNot() throws IOException {
+    files.pictures(1);
+    for (String name : List.of("day-1.json", "day-2.json", "other.json")) {
+      files.write(name, array(row("images/0.png", QUESTION, "In " + name)));
+    }
+    ingest("llava", "");
+    Files.delete(folder.resolve("source/day-2.json"));
+
+    for (String path : List.of("", "day-*.json", "{day,d}-[0-9].json")) {
+      JobException e = assertThrows(JobException.class, () -> ingest("llava", path), path);
+      assertTrue(e.getMessage().startsWith("1 source files"), e.getMessage());
+      assertTrue(e.getMessage().contains("source/day-2.json. Their rows"), e.getMessage());
+    }
+    for (String path : List.of("day-1.json", "o*.json", "{day-1,other}.json")) {
+      assertEquals(0, ingest("llava", path).read(), path);
+    }
+    assertEquals(3, warehouse.read(Table.SAMPLES).count());
+  }
+
+  @Test
+  void aManifestHoldsTheSourceToWhatItLists() throws IOException {
+    files.pictures(1);
+    Map<String, String> hashes = new TreeMap<>();
+    for (String name : List.of("a.json", "b.json")) {
+      byte[] bytes = array(row("images/0.png", QUESTION, "In " + name)).getBytes(UTF_8);
+      files.write(name, bytes);
+      hashes.put(name, ContentId.of(bytes));
+    }
+    String a = hashes.get("a.json") + "  a.json\n";
+    String b = hashes.get("b.json") + " *b.json\n";
+    Map<String, String> refused =
+        Map.of(
+            a,
+            "b.json. Add them to it",
+            a + b + b.replace("b.json", "c.json"),
+            "1 of 3 files that source.manifest",
+            a + a.replace("a.json", "b.json"),
+            "source/b.json is not as source.manifest",
+            a + "b.json\n",
+            "Line 2 of source.manifest");
+    for (Map.Entry<String, String> listed : refused.entrySet()) {
+      JobException e =
+          assertThrows(JobException.class, () -> ingestListed(listed.getKey()), listed.getValue());
+      assertTrue(e.getMessage().contains(listed.getValue()), e.getMessage());
+      assertEquals(0, warehouse.read(Table.SAMPLES).count());
+    }
+    assertEquals(2, ingestListed("# all of it\n" + a + b).written());
+    JobException late =
+        assertThrows(JobException.class, () -> ingestListed(a + a.replace("a.json", "b.json")));
+    assertTrue(late.getMessage().contains("source/b.json is not as"), late.getMessage());
+  }
+
+  private StepResult ingestListed(String manifest) throws IOException {
+    files.write("SHA256SUMS", manifest);
+    return ingest("llava", "", "source.manifest=" + folder.resolve("source/SHA256SUMS"));
   }
 
   @Test

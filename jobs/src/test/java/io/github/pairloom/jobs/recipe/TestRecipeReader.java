@@ -65,6 +65,7 @@ class TestRecipeReader {
                 SourceFormat.WEBDATASET,
                 "shards",
                 "",
+                "",
                 "image",
                 "conversations",
                 "prompt",
@@ -109,7 +110,8 @@ class TestRecipeReader {
                 new DiversitySettings(0, 5000), List.of(), List.of(), List.of(), 0, ""),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), "", 0),
             new ErrorBudget(1000000, 0.5),
-            new RecoverySettings(20000, 900));
+            new RecoverySettings(20000, 900),
+            RemoteSettings.DEFAULTS);
     assertEquals(expected, read(SMALLEST));
   }
 
@@ -124,6 +126,7 @@ class TestRecipeReader {
               name: photos
               format: llava
               path: "a.json,b.json"
+              manifest: SUMS
               image-root: photos
               image-column: picture
               conversations-column: talk
@@ -208,6 +211,8 @@ class TestRecipeReader {
             recovery:
               batch-rows: 4
               row-seconds: 5
+            remote:
+              cache: false
             """);
     Bdhs greedy = new Bdhs(1, 1, 0, new Sampling(0, 1, 256));
     Bdhs defaults = new Bdhs(5, 0.97, 0.5, new Sampling(0.7, 1, 256));
@@ -219,6 +224,7 @@ class TestRecipeReader {
                 "photos",
                 SourceFormat.LLAVA,
                 "a.json,b.json",
+                "SUMS",
                 "photos",
                 "picture",
                 "talk",
@@ -265,7 +271,8 @@ class TestRecipeReader {
                 "margin"),
             new ExportSettings(List.of(), "out", 0.1),
             new ErrorBudget(3, 0.25),
-            new RecoverySettings(4, 5));
+            new RecoverySettings(4, 5),
+            new RemoteSettings(false));
     assertEquals(expected, recipe);
   }
 

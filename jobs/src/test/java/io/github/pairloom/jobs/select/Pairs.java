@@ -9,6 +9,7 @@ import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.RejectSettings;
+import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.recipe.SegmentSettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
@@ -141,7 +142,8 @@ public final class Pairs {
             select,
             export,
             new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900));
+            new RecoverySettings(20000, 900),
+            RemoteSettings.DEFAULTS);
     return new StepContext(spark, warehouse, recipe);
   }
 
