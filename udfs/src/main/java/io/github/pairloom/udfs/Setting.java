@@ -19,6 +19,9 @@ public @interface Setting {
   /** The default as it would be written in YAML; {@link #REQUIRED} where there is none. */
   String defaults() default REQUIRED;
 
+  /** Whether it shapes what is made, and so stands in the identity of rows. */
+  boolean shapes() default true;
+
   /** Marks a setting without a default. */
   String REQUIRED = "\0required";
 }

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -39,8 +40,34 @@ public final class Settings {
    * @param settings a record of settings, or a list of such records
    */
   public static String canonical(Object settings) {
+    return text(tree(settings));
+  }
+
+  /**
+   * Returns the same without settings that shape nothing, such as how long is waited: equal texts
+   * make equal rows.
+   */
+  public static String shaping(Object settings) {
+    return text(tree(settings, Setting::shapes));
+  }
+
+  /** Returns the settings of {@code type} in {@code settings}, those within others too. */
+  public static <T> Stream<T> within(Object settings, Class<T> type) {
+    if (type.isInstance(settings)) {
+      return Stream.of(type.cast(settings));
+    }
+    if (settings instanceof List<?> list) {
+      return list.stream().flatMap(each -> within(each, type));
+    }
+    return settings instanceof Record record
+        ? Stream.of(record.getClass().getRecordComponents())
+            .flatMap(component -> within(valueOf(record, component), type))
+        : Stream.empty();
+  }
+
+  private static String text(Object tree) {
     try {
-      return JSON.writeValueAsString(tree(settings));
+      return JSON.writeValueAsString(tree);
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("A tree of maps, lists and scalars can be written", e);
     }
@@ -51,11 +78,15 @@ public final class Settings {
    * enum constant, and any other value as it is.
    */
   public static Object tree(Object value) {
+    return tree(value, setting -> true);
+  }
+
+  private static Object tree(Object value, Predicate<Setting> wanted) {
     if (value instanceof Record settings) {
-      return mapOf(settings);
+      return mapOf(settings, wanted);
     }
     if (value instanceof List<?> list) {
-      return list.stream().map(Settings::tree).toList();
+      return list.stream().map(each -> tree(each, wanted)).toList();
     }
     return value instanceof Enum<?> constant ? name(constant) : value;
   }
@@ -179,20 +210,27 @@ public final class Settings {
     return constant.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  private static SortedMap<String, Object> mapOf(Record settings) {
+  private static SortedMap<String, Object> mapOf(Record settings, Predicate<Setting> wanted) {
     SortedMap<String, Object> map = new TreeMap<>();
     SettingType type = settings.getClass().getAnnotation(SettingType.class);
     if (type != null) {
       map.put(TYPE, type.value());
     }
     for (RecordComponent component : settings.getClass().getRecordComponents()) {
-      try {
-        map.put(key(component), tree(component.getAccessor().invoke(settings)));
-      } catch (ReflectiveOperationException e) {
-        throw new IllegalStateException(
-            "Settings record " + settings.getClass().getName() + " must be public", e);
+      Setting setting = component.getAnnotation(Setting.class);
+      if (setting == null || wanted.test(setting)) {
+        map.put(key(component), tree(valueOf(settings, component), wanted));
       }
     }
     return map;
+  }
+
+  private static Object valueOf(Record settings, RecordComponent component) {
+    try {
+      return component.getAccessor().invoke(settings);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(
+          "Settings record " + settings.getClass().getName() + " must be public", e);
+    }
   }
 }

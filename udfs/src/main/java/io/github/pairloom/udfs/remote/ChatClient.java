@@ -220,6 +220,10 @@ public final class ChatClient {
               usage.path("completion_tokens").asLong());
       ExecutorModels.metrics().add(Figure.REMOTE_TOKENS_READ, answer.tokensRead());
       ExecutorModels.metrics().add(Figure.REMOTE_TOKENS_WRITTEN, answer.tokensWritten());
+      ExecutorModels.metrics()
+          .add(
+              Figure.REMOTE_NANO_COST,
+              endpoint.nanoCost(answer.tokensRead(), answer.tokensWritten()));
       return answer;
     } catch (JsonProcessingException e) {
       throw new EndpointException(

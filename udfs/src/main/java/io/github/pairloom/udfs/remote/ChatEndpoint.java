@@ -18,6 +18,8 @@ import java.net.URISyntaxException;
  * @param timeoutSeconds longest wait for one answer
  * @param retries further tries after a failure that may pass
  * @param concurrency most requests under way per executor
+ * @param readPrice of a million tokens of questions, in the currency of {@code remote.max-cost}
+ * @param writtenPrice of a million tokens of answers
  */
 public record ChatEndpoint(
     @Setting("Address of the OpenAI-compatible API, such as http://host:8000/v1") String url,
@@ -31,18 +33,37 @@ public record ChatEndpoint(
             value =
                 "Environment variable, set on the executors, that holds the API key; empty: none is"
                     + " sent",
-            defaults = "")
+            defaults = "",
+            shapes = false)
         String apiKeyVariable,
-    @Setting(value = "Longest wait for one answer, in seconds, at least 1", defaults = "120")
+    @Setting(
+            value = "Longest wait for one answer, in seconds, at least 1",
+            defaults = "120",
+            shapes = false)
         int timeoutSeconds,
     @Setting(
             value =
                 "Further tries after a failure that may pass (no connection, 408, 429, 5xx), each"
                     + " after twice the pause of the one before",
-            defaults = "4")
+            defaults = "4",
+            shapes = false)
         int retries,
-    @Setting(value = "Most requests under way per executor, at least 1", defaults = "8")
-        int concurrency)
+    @Setting(
+            value = "Most requests under way per executor, at least 1",
+            defaults = "8",
+            shapes = false)
+        int concurrency,
+    @Setting(
+            value =
+                "Price of a million tokens of questions, in the currency of remote.max-cost; 0: free",
+            defaults = "0.0",
+            shapes = false)
+        double readPrice,
+    @Setting(
+            value = "Price of a million tokens of answers; 0: free",
+            defaults = "0.0",
+            shapes = false)
+        double writtenPrice)
     implements Serializable {
   public ChatEndpoint {
     check(
@@ -62,6 +83,8 @@ public record ChatEndpoint(
     check(timeoutSeconds >= 1, "Invalid timeout-seconds: %s (must be at least 1)", timeoutSeconds);
     check(retries >= 0, "Invalid retries: %s (must be at least 0)", retries);
     check(concurrency >= 1, "Invalid concurrency: %s (must be at least 1)", concurrency);
+    check(readPrice >= 0, "Invalid read-price: %s (must be at least 0)", readPrice);
+    check(writtenPrice >= 0, "Invalid written-price: %s (must be at least 0)", writtenPrice);
   }
 
   private static boolean isHttp(String url) {
@@ -79,6 +102,12 @@ public record ChatEndpoint(
 
   private static String withoutUser(String url) {
     return String.valueOf(url).replaceAll("//.*@|\\?.*", "//...");
+  }
+
+  /** Returns what so many tokens cost, in billionths of the currency. */
+  public long nanoCost(long tokensRead, long tokensWritten) {
+    // A price is for a million tokens: so many of it are millionths.
+    return Math.round(1e3 * (readPrice * tokensRead + writtenPrice * tokensWritten));
   }
 
   /** Returns where a request goes. */

@@ -47,7 +47,9 @@ public final class ModelMetrics {
     /** Tokens of questions that models behind HTTP answered, as they count them. */
     REMOTE_TOKENS_READ,
     /** Tokens of their answers. */
-    REMOTE_TOKENS_WRITTEN
+    REMOTE_TOKENS_WRITTEN,
+    /** What they cost by the prices of their endpoints, in billionths of the currency. */
+    REMOTE_NANO_COST
   }
 
   private final Map<Figure, LongAdder> sums = new LinkedHashMap<>();

@@ -55,7 +55,7 @@ public final class ChatServer implements AutoCloseable {
 
   /** Returns the endpoint, with at most two requests under way and two retries. */
   public ChatEndpoint endpoint() {
-    return new ChatEndpoint(url(), "echo", 0.7, 200, "", 10, 2, 2);
+    return new ChatEndpoint(url(), "echo", 0.7, 200, "", 10, 2, 2, 0, 0);
   }
 
   private void answer(HttpExchange exchange) throws IOException {

@@ -66,7 +66,8 @@ class TestChatClient {
 
   @Test
   void aServerThatIsNotThereIsNamed() {
-    ChatEndpoint nowhere = new ChatEndpoint("http://127.0.0.1:9/v1", "echo", 0, 10, "", 1, 1, 1);
+    ChatEndpoint nowhere =
+        new ChatEndpoint("http://127.0.0.1:9/v1", "echo", 0, 10, "", 1, 1, 1, 0, 0);
     String message = failure(nowhere);
     assertTrue(message.startsWith("No answer from http://127.0.0.1:9/v1 after 2 tries"), message);
   }
@@ -74,7 +75,8 @@ class TestChatClient {
   @Test
   void aKeyThatIsNotSetIsNamed() {
     ChatEndpoint keyed =
-        new ChatEndpoint("http://127.0.0.1:9/v1", "echo", 0, 10, "NO_SUCH_KEY_IS_SET", 1, 0, 1);
+        new ChatEndpoint(
+            "http://127.0.0.1:9/v1", "echo", 0, 10, "NO_SUCH_KEY_IS_SET", 1, 0, 1, 0, 0);
     assertTrue(
         assertThrows(EndpointException.class, () -> ask(keyed, "?", 1).join())
             .getMessage()
@@ -105,12 +107,13 @@ class TestChatClient {
 
       ask(server, "\u00FC", 2, cache());
       ask(server, "u", 1, cache());
-      ChatEndpoint wilder = new ChatEndpoint(server.url(), "echo", 0.8, 200, "", 10, 2, 2);
+      ChatEndpoint wilder = new ChatEndpoint(server.url(), "echo", 0.8, 200, "", 10, 2, 2, 0, 0);
       ChatClient.of(wilder).ask("\u00FC", 1, cache()).join();
       assertEquals(4, server.requests.size(), "another seed, question, or setting: another answer");
       assertEquals(4, kept().size());
 
-      ChatEndpoint inOtherWays = new ChatEndpoint(server.url(), "echo", 0.7, 200, "", 99, 0, 1);
+      ChatEndpoint inOtherWays =
+          new ChatEndpoint(server.url(), "echo", 0.7, 200, "", 99, 0, 1, 0, 0);
       assertEquals(asked, ChatClient.of(inOtherWays).ask("\u00FC", 1, cache()).join());
       ask(server, "\u00FC", 1, ResponseCache.none());
       assertEquals(5, server.requests.size(), "without a cache it is");
@@ -191,7 +194,7 @@ class TestChatClient {
       IllegalArgumentException e =
           assertThrows(
               IllegalArgumentException.class,
-              () -> new ChatEndpoint(url, "m", 0, 1, "", 1, 0, 1),
+              () -> new ChatEndpoint(url, "m", 0, 1, "", 1, 0, 1, 0, 0),
               url);
       assertFalse(e.getMessage().contains("hush"), e.getMessage());
     }
