@@ -2,17 +2,19 @@ package io.github.pairloom.udfs.vlm;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtException;
+import java.nio.FloatBuffer;
 
 /** The language model: one graph for prefill and for decoding. Safe for several threads. */
 interface Decoder {
   /**
    * What a run gave.
    *
-   * @param logits [rows, kept, vocabulary]; its last place is that of the last new token. Of a
-   *     small vocabulary it may lie in the batch, until its next run
+   * @param logits [rows, kept, vocabulary]; its last place is that of the last new token
+   * @param inJava the same numbers where Java reads them, until the batch's next run; null if they
+   *     are in the runtime's memory
    * @param caches with the new places at their end
    */
-  record Output(OnnxTensor logits, Caches caches) implements AutoCloseable {
+  record Output(OnnxTensor logits, FloatBuffer inJava, Caches caches) implements AutoCloseable {
     @Override
     public void close() {
       logits.close();

@@ -479,7 +479,7 @@ final class Engine implements AutoCloseable {
       List<Tail> leaving,
       TensorGraphs.Pick pick)
       throws OrtException {
-    Logits logits = new Logits(output.logits(), length);
+    Logits logits = new Logits(output.logits(), output.inJava(), length);
     for (int row = 0; row < sequences.size(); row++) {
       Sequence sequence = sequences.get(row);
       int padding = length - sequence.input().places();
@@ -586,7 +586,7 @@ final class Engine implements AutoCloseable {
       Decoder.Output output = run(Figure.DECODE_NANOS, caches, 1);
       try (OnnxTensor last = output.logits()) {
         replaceCaches(output.caches(), slots);
-        Logits logits = new Logits(last, 1);
+        Logits logits = new Logits(last, output.inJava(), 1);
         List<Tail> tails = slots.stream().filter(tail -> !tail.ended).toList();
         for (int row = 0; row < slots.size(); row++) {
           Tail tail = slots.get(row);
@@ -735,21 +735,23 @@ final class Engine implements AutoCloseable {
     private final int length;
     private final int kept;
 
-    /** The logits where Java can read them, else null. */
-    private final FloatBuffer shared;
+    /** Null where Java cannot read them. */
+    private final FloatBuffer inJava;
 
     private final List<Long> wanted = new ArrayList<>();
     private final List<Sampling> samplings = new ArrayList<>();
     private TopLogits top;
 
     /**
+     * @param tensor of the run's output
+     * @param inJava likewise
      * @param length places of a row of the run; the tensor may hold the last of them only
      */
-    Logits(OnnxTensor tensor, int length) {
+    Logits(OnnxTensor tensor, FloatBuffer inJava, int length) {
       this.tensor = tensor;
       this.length = length;
       this.kept = (int) tensor.getInfo().getShape()[1];
-      this.shared = (FloatBuffer) tensor.getBufferRef().orElse(null);
+      this.inJava = inJava;
     }
 
     void want(int row, int place, Work work) {
@@ -760,7 +762,7 @@ final class Engine implements AutoCloseable {
     /** Brings what is wanted to Java, after the last {@link #want}. */
     void read() throws OrtException {
       boolean sums = samplings.stream().anyMatch(Sampling::drawsFromNucleus);
-      if (shared != null && !sums) {
+      if (inJava != null && !sums) {
         return;
       }
       float[] temperatures = new float[sums ? samplings.size() : 0];
@@ -779,7 +781,7 @@ final class Engine implements AutoCloseable {
         if (row.length != vocabulary) {
           row = new float[vocabulary];
         }
-        shared.get(Math.toIntExact(wanted.get(index) * vocabulary), row);
+        inJava.get(Math.toIntExact(wanted.get(index) * vocabulary), row);
         return chooser.choose(row, position);
       }
       Optional<Choice> choice = chooser.choose(top, index, position);

@@ -37,12 +37,16 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
    */
   private static final int SMALL_VOCABULARY = 4096;
 
+  /** Most logits of a run in that memory, which stays: 64 MiB. */
+  private static final int MOST_SHARED = 1 << 24;
+
   private static final Set<String> KNOWN_INPUTS =
       Set.of("inputs_embeds", "attention_mask", "position_ids", "num_logits_to_keep");
 
   private final OrtSession session;
   private final Map<String, TensorInfo> caches = new LinkedHashMap<>();
-  private final Set<String> wanted = new HashSet<>();
+  private final Set<String> presents = new HashSet<>();
+  private final Set<String> presentsAndLogits;
   private final boolean takesPositions;
   private final boolean takesLogitsToKeep;
   private final OnnxJavaType embeddingType;
@@ -53,14 +57,14 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
   /** -1 where it is large, not stated, or of another type. */
   private final int vocabulary;
 
-  private OnnxDecoder(Path file, OrtSession session) throws OrtException {
+  private OnnxDecoder(Path file, OrtSession session, int smallVocabulary) throws OrtException {
     this.session = session;
     Map<String, NodeInfo> inputs = session.getInputInfo();
     inputs.forEach(
         (name, node) -> {
           if (name.startsWith(PAST)) {
             caches.put(name, cache(file, name, (TensorInfo) node.getInfo()));
-            wanted.add(presentOf(name));
+            presents.add(presentOf(name));
           } else if (!KNOWN_INPUTS.contains(name)) {
             throw new ModelException(
                 "Cannot use model "
@@ -80,10 +84,9 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
     TensorInfo logits = (TensorInfo) session.getOutputInfo().get(LOGITS).getInfo();
     logitsType = logits.type;
     long tokens = logits.getShape()[2];
-    vocabulary = logitsType == OnnxJavaType.FLOAT && tokens <= SMALL_VOCABULARY ? (int) tokens : -1;
-    if (vocabulary < 0) {
-      wanted.add(LOGITS);
-    }
+    vocabulary = logitsType == OnnxJavaType.FLOAT && tokens <= smallVocabulary ? (int) tokens : -1;
+    presentsAndLogits = new HashSet<>(presents);
+    presentsAndLogits.add(LOGITS);
     TensorInfo first = caches.values().iterator().next();
     cacheType = first.type;
     heads = (int) first.getShape()[1];
@@ -104,6 +107,18 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
    * @throws ModelException if it has inputs that this code cannot give
    */
   static OnnxDecoder open(Path file, Device device, int threads) throws OrtException {
+    return open(file, device, threads, SMALL_VOCABULARY);
+  }
+
+  /**
+   * Opens the graph.
+   *
+   * @param threads intra-op threads on the CPU
+   * @param smallVocabulary most logits of a place that are put where Java reads them
+   * @throws ModelException if it has inputs that this code cannot give
+   */
+  static OnnxDecoder open(Path file, Device device, int threads, int smallVocabulary)
+      throws OrtException {
     OrtSession session;
     try (OrtSession.SessionOptions options = OnnxEngine.options(threads)) {
       if (device.isGpu()) {
@@ -112,7 +127,7 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
       session = OnnxEngine.environment().createSession(file.toString(), options);
     }
     try {
-      return new OnnxDecoder(file, session);
+      return new OnnxDecoder(file, session, smallVocabulary);
     } catch (OrtException | RuntimeException e) {
       session.close();
       throw e;
@@ -202,17 +217,26 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
           inputs.put(cache.getKey(), past.tensors().get(index++));
         }
       }
-      Map<String, OnnxTensor> shared =
-          vocabulary < 0
-              ? Map.of()
-              : Map.of(LOGITS, roomForLogits(environment, batch, logitsToKeep));
+      FloatBuffer inJava = null;
+      OnnxTensor shared = null;
+      int kept = kept(batch, logitsToKeep);
+      long size = rows * kept * vocabulary;
+      if (vocabulary > 0 && size <= MOST_SHARED) {
+        inJava = batch.logits((int) size);
+        shared = OnnxTensor.createTensor(environment, inJava, new long[] {rows, kept, vocabulary});
+      }
       // Each output is closed by itself: the logits go long before the caches.
       @SuppressWarnings("MustBeClosedChecker")
       OrtSession.Result result;
       try {
-        result = session.run(inputs, wanted, shared);
+        result =
+            shared == null
+                ? session.run(inputs, presentsAndLogits)
+                : session.run(inputs, presents, Map.of(LOGITS, shared));
       } catch (OrtException | RuntimeException e) {
-        shared.values().forEach(OnnxTensor::close);
+        if (shared != null) {
+          shared.close();
+        }
         throw e;
       }
       List<OnnxTensor> present = new ArrayList<>(caches.size());
@@ -220,20 +244,18 @@ final class OnnxDecoder implements Decoder, AutoCloseable {
         present.add((OnnxTensor) result.get(presentOf(name)).orElseThrow());
       }
       return new Output(
-          vocabulary < 0 ? (OnnxTensor) result.get(LOGITS).orElseThrow() : shared.get(LOGITS),
+          shared == null ? (OnnxTensor) result.get(LOGITS).orElseThrow() : shared,
+          inJava,
           new Caches(present, (int) rows, (int) (batch.past() + length)));
     } finally {
       own.forEach(OnnxTensor::close);
     }
   }
 
-  private OnnxTensor roomForLogits(OrtEnvironment environment, DecoderBatch batch, int logitsToKeep)
-      throws OrtException {
+  /** Returns of how many places of a row there are logits. */
+  private int kept(DecoderBatch batch, int logitsToKeep) {
     boolean some = takesLogitsToKeep && logitsToKeep > 0;
-    int kept = some ? Math.min(logitsToKeep, batch.length()) : batch.length();
-    long[] shape = {batch.rows(), kept, vocabulary};
-    return OnnxTensor.createTensor(
-        environment, batch.logits(batch.rows() * kept * vocabulary), shape);
+    return some ? Math.min(logitsToKeep, batch.length()) : batch.length();
   }
 
   private OnnxTensor embeddings(OrtEnvironment environment, DecoderBatch batch)

@@ -14,6 +14,7 @@ import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.text.ChatMessage;
 import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
 import java.nio.FloatBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -112,6 +113,34 @@ class TestEngine {
             weights.capabilities.withoutGaps(),
             BATCHING,
             new ModelMetrics()));
+  }
+
+  @Test
+  void logitsInTheRuntimesMemoryAsThoseOfALargeVocabularyGiveTheSameOutcome() throws OrtException {
+    Path graph = Path.of(DemoFiles.model().path(), "onnx", "decoder_model_merged.onnx");
+    for (int smallVocabulary : new int[] {0, 540}) {
+      try (OnnxDecoder decoder = OnnxDecoder.open(graph, Device.cpu(), 1, smallVocabulary)) {
+        DecoderBatch batch = new DecoderBatch();
+        assertEquals(
+            smallVocabulary == 0, sharesNothing(decoder, batch), "limit " + smallVocabulary);
+        assertEquals(
+            expected,
+            run(passages, decoder, weights.capabilities, BATCHING, new ModelMetrics()),
+            "seed " + SEED);
+      }
+    }
+  }
+
+  /** Runs one token; returns whether its logits are out of Java's reach. */
+  private static boolean sharesNothing(OnnxDecoder decoder, DecoderBatch batch)
+      throws OrtException {
+    batch.reset(1, 1, 0, weights.embeddings.width());
+    batch.embeddings().put(weights.embeddings.of(5)[0]);
+    batch.positions().put(0);
+    batch.mask().put(1);
+    try (Decoder.Output output = decoder.run(batch, null, 1)) {
+      return output.inJava() == null;
+    }
   }
 
   @Test
