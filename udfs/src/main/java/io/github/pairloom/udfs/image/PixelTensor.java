@@ -15,12 +15,11 @@ import java.util.HexFormat;
  * blue. Immutable; two tensors are equal if their shapes and the bits of all their values are.
  */
 public final class PixelTensor {
-  private final int height;
-  private final int width;
-
   /** Values that are hashed at once, to do without a copy of all. */
   private static final int PIECE = 2048;
 
+  private final int height;
+  private final int width;
   private final float[] data;
   private volatile String sha256;
 
