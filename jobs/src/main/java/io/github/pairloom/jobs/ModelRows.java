@@ -111,17 +111,16 @@ public final class ModelRows {
       int batches = Math.toIntExact((begun + batchRows - 1) / batchRows);
       int tasks = tasks(context);
       String together = Arrays.asList(candidates.columns()).contains("image_id") ? "image_id" : key;
-      // Rows about one image go to one task, one after the other: it is encoded once. Of one RDD,
-      // so that what goes before the shuffle is done once for all batches: a cached Dataset would
-      // be
-      // made anew after each commit, as it reads the table that is written.
+      // Rows about one image go to one task, one after the other: it is encoded once. All batches
+      // are of one RDD, whose shuffle is made once: a cached Dataset would be made anew after each
+      // commit, as it reads the table that is written.
       JavaRDD<Row> todo =
           complete
               .apply(fresh)
               .repartition(Math.multiplyExact(batches, tasks), functions.col(together))
               .sortWithinPartitions(together, key)
               .toJavaRDD();
-      for (int from = 0; from < batches * tasks; from += tasks) {
+      for (int from = 0; from < todo.getNumPartitions(); from += tasks) {
         done.commit(partitions(todo, from, from + tasks));
       }
     }

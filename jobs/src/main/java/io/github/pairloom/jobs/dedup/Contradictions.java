@@ -60,7 +60,9 @@ final class Contradictions {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> usable = usable(context);
     Dataset<Row> both = onBothSides(usable).persist();
-    Dataset<Row> equal = of(sides(usable, both));
+    // The usual case: no text is read again then.
+    Dataset<Row> suspects = both.isEmpty() ? usable.limit(0) : usable;
+    Dataset<Row> equal = of(sides(suspects, both));
     Dataset<Row> labels =
         (context.recipe().dedup().semantic().on()
                 ? strongest(equal.union(near(context, usable, metrics)))
