@@ -18,6 +18,7 @@ import org.apache.spark.util.LongAccumulator;
 public final class ModelCounters implements Serializable, AutoCloseable {
   private static final long serialVersionUID = 1L;
   private static final double NANOS_PER_MILLI = 1e6;
+  private static final double NANOS = 1e9;
 
   private final EnumMap<Figure, LongAccumulator> sums = new EnumMap<>(Figure.class);
 
@@ -50,6 +51,7 @@ public final class ModelCounters implements Serializable, AutoCloseable {
       figures.put("remote-answers-kept", sum(Figure.REMOTE_ANSWERS_KEPT));
       figures.put("remote-tokens-read", sum(Figure.REMOTE_TOKENS_READ));
       figures.put("remote-tokens-written", sum(Figure.REMOTE_TOKENS_WRITTEN));
+      figures.put("remote-cost", sum(Figure.REMOTE_NANO_COST) / NANOS);
     }
     if (sum(Figure.REQUESTS) == 0 && sum(Figure.MODEL_LOADS) == 0) {
       return figures;

@@ -7,9 +7,6 @@ import io.github.pairloom.udfs.remote.ChatEndpoint;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsNoise;
-import io.github.pairloom.udfs.strategy.Corruption;
-import io.github.pairloom.udfs.strategy.LikelihoodGap;
-import io.github.pairloom.udfs.strategy.Mixed;
 import io.github.pairloom.udfs.vlm.Sampling;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -41,15 +38,5 @@ class TestSettings {
         Settings.shaping(slow));
     assertEquals(Settings.shaping(slow), Settings.shaping(priced));
     assertNotEquals(Settings.canonical(slow), Settings.canonical(priced));
-  }
-
-  @Test
-  void settingsWithinOthersAreFound() {
-    ChatEndpoint endpoint = new ChatEndpoint("http://h/v1", "m", 0.5, 9, "", 600, 0, 1, 0, 0);
-    Mixed mixed = new Mixed(0.5, "rejected", new Corruption(endpoint, "{response}"));
-    assertEquals(
-        List.of(endpoint),
-        Settings.within(List.of(new LikelihoodGap(), mixed), ChatEndpoint.class).toList());
-    assertEquals(0, Settings.within(null, ChatEndpoint.class).count());
   }
 }

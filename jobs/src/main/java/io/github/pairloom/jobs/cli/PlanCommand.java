@@ -12,6 +12,7 @@ import io.github.pairloom.schemas.Table;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.spark.sql.Row;
@@ -88,11 +89,17 @@ final class PlanCommand implements Callable<Integer> {
     double share = (double) pending.amount() / run.read();
     List<String> parts = new ArrayList<>();
     parts.add(Texts.duration(share * StepRunner.seconds(run)));
-    for (String tokens : List.of("tokens-prefilled", "tokens-decoded")) {
+    for (String tokens :
+        List.of(
+            "tokens-prefilled", "tokens-decoded", "remote-tokens-read", "remote-tokens-written")) {
       Double counted = run.metrics().get(tokens);
       if (counted != null) {
         parts.add("%.0f %s".formatted(share * counted, tokens));
       }
+    }
+    double cost = run.metrics().getOrDefault("remote-cost", 0.0);
+    if (cost > 0) {
+      parts.add(String.format(Locale.ROOT, "%.6g remote-cost", share * cost));
     }
     return ", about %s (as its last run of %s rows)"
         .formatted(String.join(", ", parts), run.read());

@@ -35,8 +35,9 @@ import picocli.CommandLine.TypeConversionException;
     name = "show",
     mixinStandardHelpOptions = true,
     description =
-        "Prints rows of a table: images, samples, quarantine, shards, responses, pairs,"
-            + " signatures, duplicates, contaminations, selections, preference_pairs or runs.")
+        "Prints rows of a table: images, samples, quarantine, shards, responses, embeddings, pairs,"
+            + " scores, signatures, duplicates, contaminations, contradictions, selections,"
+            + " preference_pairs or runs.")
 final class ShowCommand implements Callable<Integer> {
   private static final int DEFAULT_LIMIT = 10;
 

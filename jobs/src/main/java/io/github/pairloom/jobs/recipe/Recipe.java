@@ -64,7 +64,7 @@ public record Recipe(
   public String pairId(RejectionStrategy strategy) {
     return new ContentId()
         .add(referenceId())
-        .add(Settings.canonical(strategy))
+        .add(Settings.shaping(strategy))
         .add(reject.perResponse())
         .add(Settings.canonical(reject.similarity()))
         .add(Settings.canonical(reject.segments()))

@@ -436,6 +436,22 @@ class TestRecipeReader {
   }
 
   @Test
+  void whatAnEndpointCostsAndHowLongItIsWaitedForRemakesNoPair() {
+    String rewriter =
+        "reject: {strategies: [{type: corruption, endpoint: {url: 'http://h/v1', model: m%s}}]}\n";
+    Recipe free = read(SMALLEST + rewriter.formatted(""));
+    Recipe priced =
+        read(SMALLEST + rewriter.formatted(", written-price: 0.6, timeout-seconds: 9, retries: 0"));
+    Recipe wilder = read(SMALLEST + rewriter.formatted(", temperature: 1.9"));
+    assertEquals(
+        free.pairId(free.reject().strategies().get(0)),
+        priced.pairId(priced.reject().strategies().get(0)));
+    assertNotEquals(
+        free.pairId(free.reject().strategies().get(0)),
+        wilder.pairId(wilder.reject().strategies().get(0)));
+  }
+
+  @Test
   void faultsWithinAStrategysPartsAreTold() {
     List<String> problems =
         problems(

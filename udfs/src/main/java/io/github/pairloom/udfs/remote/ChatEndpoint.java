@@ -18,7 +18,7 @@ import java.net.URISyntaxException;
  * @param timeoutSeconds longest wait for one answer
  * @param retries further tries after a failure that may pass
  * @param concurrency most requests under way per executor
- * @param readPrice of a million tokens of questions, in the currency of {@code remote.max-cost}
+ * @param readPrice of a million tokens of questions, in a currency that all endpoints share
  * @param writtenPrice of a million tokens of answers
  */
 public record ChatEndpoint(
@@ -55,12 +55,13 @@ public record ChatEndpoint(
         int concurrency,
     @Setting(
             value =
-                "Price of a million tokens of questions, in the currency of remote.max-cost; 0: free",
+                "Price of a million tokens of questions, in a currency that all endpoints share, by"
+                    + " which steps count remote-cost and plan tells it; 0: free",
             defaults = "0.0",
             shapes = false)
         double readPrice,
     @Setting(
-            value = "Price of a million tokens of answers; 0: free",
+            value = "Price of a million tokens of answers, likewise; 0: free",
             defaults = "0.0",
             shapes = false)
         double writtenPrice)
