@@ -1,8 +1,10 @@
 package io.github.pairloom.jobs;
 
 import io.github.pairloom.jobs.recipe.ErrorBudget;
+import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Run;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.strategy.RejectedImage;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
@@ -49,6 +51,16 @@ public final class ModelRows {
     return samples
         .join(images, samples.col("image_id").equalTo(images.col("image_id")), "left")
         .drop(images.col("image_id"));
+  }
+
+  /**
+   * Returns the id of the image that the rejected side of a pair is about; NULL where it is the
+   * pair's own, or one that was made of it.
+   */
+  public static Column rejectedImageId() {
+    return functions.when(
+        functions.col("rejects").equalTo(CandidatePair.IMAGE),
+        functions.col("provenance.transform.parameters").getItem(RejectedImage.IMAGE_ID));
   }
 
   /** Returns those of the candidates that are not in {@code table} yet, counted. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * {@code README.md} of an export: a Hugging Face dataset card. Its header tells {@code
@@ -15,7 +16,8 @@ import java.util.stream.Collectors;
  * @param formats what was written
  * @param splits rows exported, by split
  * @param images distinct images among them
- * @param dropped rows left out because a text holds the image marker
+ * @param dropped rows left out, by reason
+ * @param pairsOfImages how many of the rows exported reject an image
  * @param origins where the pairs come from
  * @param data the Parquet and JSON lines files
  */
@@ -24,7 +26,8 @@ record DatasetCard(
     List<ExportFormat> formats,
     SortedMap<String, Long> splits,
     long images,
-    long dropped,
+    SortedMap<String, Long> dropped,
+    long pairsOfImages,
     List<Origin> origins,
     List<DataFile> data) {
   static final String FILE = "README.md";
@@ -60,6 +63,10 @@ record DatasetCard(
     return formats.contains(ExportFormat.TRL_JSONL);
   }
 
+  private boolean hasSwift() {
+    return formats.contains(ExportFormat.SWIFT_JSONL);
+  }
+
   /**
    * Returns a digest of all rows. {@code load_dataset} caches a local folder by its name and this
    * header, not by its files: without the digest it would go on giving the rows of an older export,
@@ -72,21 +79,22 @@ record DatasetCard(
   }
 
   private String header() {
-    String readable =
-        """
-        configs:
-        - config_name: default
-          description: rows sha256 %s
-          data_files:
-        %sdataset_info:
-          features:
-        """
-                .formatted(
-                    rowsSha256(),
-                    splits.keySet().stream()
-                        .map("  - split: %1$s\n    path: trl/%1$s-*.jsonl\n"::formatted)
-                        .collect(Collectors.joining()))
-            + TrlLines.FEATURES.indent(2);
+    StringBuilder configs = new StringBuilder();
+    StringBuilder columns = new StringBuilder();
+    for (JsonLines lines : lines()) {
+      // One of them is what load_dataset takes if it is not told which.
+      String name = lines == lines().get(0) ? "default" : lines.folder();
+      configs.append(
+          "- config_name: %s\n  description: rows sha256 %s\n  data_files:\n"
+              .formatted(name, rowsSha256()));
+      for (String split : splits.keySet()) {
+        configs.append(
+            "  - split: %1$s\n    path: %2$s/%1$s-*.jsonl\n".formatted(split, lines.folder()));
+      }
+      columns
+          .append("- config_name: %s\n  features:\n".formatted(name))
+          .append(lines.features().indent(2));
+    }
     return """
         ---
         pretty_name: %s
@@ -98,7 +106,22 @@ record DatasetCard(
         - pairloom
         %s---
         """
-        .formatted(recipe, hasTrl() ? readable : "");
+        .formatted(
+            recipe, lines().isEmpty() ? "" : "configs:\n" + configs + "dataset_info:\n" + columns);
+  }
+
+  /** Returns the formats that {@code load_dataset} reads. */
+  private List<JsonLines> lines() {
+    return formats.stream()
+        .flatMap(
+            format ->
+                switch (format) {
+                  case PARQUET -> Stream.empty();
+                  case TRL_JSONL -> Stream.of(JsonLines.TRL);
+                  case SWIFT_JSONL -> Stream.of(JsonLines.SWIFT);
+                })
+        .sorted()
+        .toList();
   }
 
   private String intro() {
@@ -109,19 +132,32 @@ record DatasetCard(
         Preference pairs made by Pairloom: %d, over %d distinct images. Each row has an image, a
         prompt, a better response (`chosen`) and a worse one (`rejected`). It is meant for
         training vision-language models to prefer what the image shows over what is merely likely.
-        %s"""
+        %s%s%s"""
         .formatted(
             recipe,
             rows(),
             images,
-            dropped == 0
+            pairsOfImages == 0
                 ? ""
                 : """
 
-                Left out: %d, because one of their texts holds `%s`, which trainers take for the
-                place of an image.
+                In %d of them both sides are one text, and what is worse is the image.
                 """
-                    .formatted(dropped, TrlLines.IMAGE_MARKER));
+                    .formatted(pairsOfImages),
+            leftOut(
+                ExportStep.MARKER_IN_TEXT,
+                "because one of their texts holds `%s`, which trainers take for the\nplace of an image."
+                    .formatted(JsonLines.IMAGE_MARKER)),
+            leftOut(
+                ExportStep.PAIR_OF_IMAGES,
+                "because both sides are one text, and no format here has a place for the\nsecond"
+                    + " image."));
+  }
+
+  private String leftOut(String reason, String why) {
+    return dropped.containsKey(reason)
+        ? "\nLeft out: %d, %s\n".formatted(dropped.get(reason), why)
+        : "";
   }
 
   private String sides() {
@@ -154,20 +190,44 @@ record DatasetCard(
         """;
     String trl =
         """
-        - `trl/train-*.jsonl`: one JSON object per line, as TRL's DPOTrainer reads them.
-        - `trl/images/`: the image files, named by the SHA-256 of their bytes.
+        - `trl/train-*.jsonl`: one JSON object per line, as TRL's DPOTrainer reads them.%s
+        """
+            .formatted(
+                pairsOfImages == 0
+                    ? ""
+                    : "\n  Without the %d pairs of images: TRL has no place for a second one."
+                        .formatted(pairsOfImages));
+    String swift =
+        """
+        - `swift/train-*.jsonl`: one JSON object per line, as ms-swift reads preference data; each
+          side has its messages and its images.
+        """;
+    String images =
+        """
+        - `images/`: the image files, named by the SHA-256 of their bytes.
+        """;
+    String made =
+        """
+        - `images/rejected/`: the images of rejected sides that were made of others, named by
+          `pair_id`. Noise lies on what the model saw, so these have its size, cut off at black and
+          white.
         """;
     String validation = "- `validation-*` beside them: the same of the pairs for validation.\n";
     return "\n## Files\n\n"
         + (formats.contains(ExportFormat.PARQUET) ? parquet : "")
         + (hasTrl() ? trl : "")
+        + (hasSwift() ? swift : "")
+        + (lines().isEmpty() ? "" : images)
+        + (hasSwift() && pairsOfImages > 0 ? made : "")
         + (hasValidation() ? validation : "")
         + "- `manifest.json`: every file with its size and SHA-256, and the table version it is"
         + " from.\n\nRows are ordered by `pair_id`.\n";
   }
 
   private String loading() {
-    return hasTrl() ? LOADING : "";
+    return lines().isEmpty()
+        ? ""
+        : "\n## Loading\n" + (hasTrl() ? LOADING_TRL : "") + (hasSwift() ? LOADING_SWIFT : "");
   }
 
   private String making() {
@@ -208,12 +268,10 @@ record DatasetCard(
         o.recipeId());
   }
 
-  private static final String LOADING =
+  private static final String LOADING_TRL =
       """
 
-      ## Loading
-
-      Paths in `images` start from the folder `trl`, so the export can be moved and copied, but
+      Paths in `images` start from this folder, so the export can be moved and copied, but
       `datasets` starts them from the folder that Python runs in. Either go there (and name the
       export by its whole path, `..` is not understood):
 
@@ -222,7 +280,7 @@ record DatasetCard(
       from datasets import load_dataset
 
       export = "/path/to/this/export"
-      os.chdir(f"{export}/trl")
+      os.chdir(export)
       pairs = load_dataset(export, split="train")
       ```
 
@@ -232,14 +290,25 @@ record DatasetCard(
       import os
       from datasets import Image, load_dataset
 
-      trl = "/path/to/this/export/trl"
-      pairs = load_dataset("json", data_files=f"{trl}/train-*.jsonl", split="train")
-      pairs = pairs.map(lambda row: {"images": [os.path.join(trl, p) for p in row["images"]]})
+      export = "/path/to/this/export"
+      pairs = load_dataset("json", data_files=f"{export}/trl/train-*.jsonl", split="train")
+      pairs = pairs.map(lambda row: {"images": [os.path.join(export, p) for p in row["images"]]})
       pairs = pairs.cast_column("images", [Image()])
       ```
 
       Then train with `DPOTrainer` and `DPOConfig(max_length=None)`: cutting a sequence would cut
       image tokens.
+      """;
+
+  private static final String LOADING_SWIFT =
+      """
+
+      For ms-swift, say where the paths start:
+
+      ```
+      ROOT_IMAGE_DIR=/path/to/this/export swift rlhf --rlhf_type dpo \\
+        --dataset /path/to/this/export/swift/train-00000.jsonl ...
+      ```
       """;
 
   private static final String LICENCE =

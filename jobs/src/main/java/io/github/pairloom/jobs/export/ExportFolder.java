@@ -29,8 +29,9 @@ final class ExportFolder implements AutoCloseable {
   /** Whatever an export writes; a folder that holds anything else is not replaced. */
   private static final Pattern OURS =
       Pattern.compile(
-          "README\\.md|manifest\\.json|trl/images/[0-9a-f]{64}\\.[a-z]+"
-              + "|(parquet|trl)/(%s|%s)-\\d+\\.(parquet|jsonl)"
+          // trl/images: where layouts before 3 have them.
+          "README\\.md|manifest\\.json|(trl/)?images/(rejected/)?[0-9a-f]{64}\\.[a-z]+"
+              + "|(parquet|trl|swift)/(%s|%s)-\\d+\\.(parquet|jsonl)"
                   .formatted(Split.TRAIN, Split.VALIDATION));
 
   private final FileSystem files;

@@ -10,6 +10,7 @@ import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.vlm.ModelFiles;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +20,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
@@ -30,17 +32,19 @@ import org.apache.spark.sql.functions;
  * README.md, manifest.json
  * parquet/train-00000.parquet ...   the table
  * trl/train-00000.jsonl ...         JSON lines for TRL's DPOTrainer
- * trl/images/ID.png ...             the images, each once
+ * swift/train-00000.jsonl ...       JSON lines for ms-swift
+ * images/ID.png ...                 the images, each once
+ * images/rejected/PAIR_ID.png ...   images made of others for a rejected side
  * </pre>
  *
  * <p>With {@code export.validation-share} there are files {@code validation-00000} beside these,
  * with the pairs of images that are in no pair for training ({@link Split}).
  *
- * <p>The same rows stand in every format. A pair with the text {@value TrlLines#IMAGE_MARKER} is in
- * none, dropped as {@value #MARKER_IN_TEXT}: trainers would take the text for the place of an
- * image, and changing it would make it another pair.
- *
- * <p>A pair that rejects an image is in none either, dropped as {@value #PAIR_OF_IMAGES}.
+ * <p>The same rows stand in every format, but for pairs that reject an image: TRL has no place for
+ * a second one. Where no format has them, they are dropped as {@value #PAIR_OF_IMAGES}. A pair with
+ * the text {@value JsonLines#IMAGE_MARKER} is in no format, dropped as {@value #MARKER_IN_TEXT}:
+ * trainers would take the text for the place of an image, and changing it would make it another
+ * pair.
  *
  * <p>An export is made whole and then put in place of the one before; see {@link ExportFolder} for
  * what that is worth on object stores. It is made anew if the table has had a commit since, or,
@@ -51,7 +55,7 @@ public final class ExportStep implements Step {
   /** Reason code of a pair with the image marker in a text. */
   public static final String MARKER_IN_TEXT = "image-marker-in-text";
 
-  /** Reason code of a pair whose sides differ in their images: trainers' formats have one image. */
+  /** Reason code of a pair whose sides differ in their images, where no format has such pairs. */
   public static final String PAIR_OF_IMAGES = "pair-of-images";
 
   // At one to two kilobytes a row, files of 100 to 200 MB: few enough to list, small enough to
@@ -108,20 +112,27 @@ public final class ExportStep implements Step {
     folder.checkReplaceable();
 
     Dataset<Row> pairs = warehouse.readAsOf(Table.PREFERENCE_PAIRS, version.version());
-    Dataset<Row> ofTexts = pairs.filter(functions.col("rejects").equalTo(CandidatePair.TEXT));
-    Dataset<Row> exported = ofTexts.filter(functions.not(TrlLines.holdsMarker()));
-    long read = pairs.count();
-    long texts = ofTexts.count();
-    long rows = exported.count();
+    boolean ofImages = formats.stream().anyMatch(ExportFormat::hasPairsOfImages);
+    Column text = functions.col("rejects").equalTo(CandidatePair.TEXT);
+    Column marked = JsonLines.holdsMarker();
+    Column taken = functions.not(marked).and(ofImages ? functions.lit(true) : text);
+    Row counts =
+        pairs
+            .agg(
+                functions.count(functions.lit(1)),
+                functions.count_if(taken),
+                functions.count_if(taken.and(text)),
+                functions.count_if(marked.and(ofImages ? functions.lit(true) : text)))
+            .first();
+    long read = counts.getLong(0);
+    long rows = counts.getLong(1);
+    long texts = counts.getLong(2);
     checkSomethingToExport(warehouse, read, rows);
     SortedMap<String, Long> dropped = new TreeMap<>();
-    if (rows < texts) {
-      dropped.put(MARKER_IN_TEXT, texts - rows);
-    }
-    if (texts < read) {
-      dropped.put(PAIR_OF_IMAGES, read - texts);
-    }
+    drop(dropped, MARKER_IN_TEXT, counts.getLong(3));
+    drop(dropped, PAIR_OF_IMAGES, read - rows - counts.getLong(3));
 
+    Dataset<Row> exported = pairs.where(taken);
     List<Split> splits =
         draw == null
             ? Split.none(exported, rows, rowsPerFile)
@@ -131,20 +142,26 @@ public final class ExportStep implements Step {
                 warehouse.readAsOf(Table.DUPLICATES, draw.duplicates().version()),
                 draw,
                 rowsPerFile);
-    checkNoneIsEmpty(splits, rows, draw);
+    List<Split> ofTexts = texts == rows ? splits : splits.stream().map(Split::ofTexts).toList();
+    checkNoneIsEmpty(formats.contains(ExportFormat.TRL_JSONL) ? ofTexts : splits, draw);
     SortedMap<String, Long> rowsOfSplits = new TreeMap<>();
     splits.forEach(split -> rowsOfSplits.put(split.name(), split.rows()));
     ExportWriter writer = new ExportWriter(context.spark(), folder.staged(), exported, splits);
-    Manifest.ImageFiles images = null;
     for (ExportFormat format : formats) {
       switch (format) {
         case PARQUET -> writer.writeParquet();
-        case TRL_JSONL -> {
-          Dataset<Row> places = warehouse.read(Table.IMAGES);
-          images = writer.copyImages(places);
-          writer.writeTrl(places);
-        }
+        case TRL_JSONL -> writer.writeLines(JsonLines.TRL, ofTexts, warehouse.read(Table.IMAGES));
+        case SWIFT_JSONL ->
+            writer.writeLines(JsonLines.SWIFT, splits, warehouse.read(Table.IMAGES));
       }
+    }
+    Manifest.ImageFiles images = null;
+    if (formats.stream().anyMatch(format -> format != ExportFormat.PARQUET)) {
+      images =
+          writer.writeImages(
+              formats.contains(ExportFormat.SWIFT_JSONL) ? exported : exported.where(text),
+              warehouse,
+              new ModelFiles(context.recipe().model())::preprocessor);
     }
     List<DataFile> data = writer.digests();
     DatasetCard card =
@@ -153,7 +170,8 @@ public final class ExportStep implements Step {
             formats,
             rowsOfSplits,
             writer.countImages(),
-            read - rows,
+            dropped,
+            rows - texts,
             writer.origins(),
             data);
     List<DataFile> files = new ArrayList<>(data);
@@ -168,6 +186,7 @@ public final class ExportStep implements Step {
             read,
             rows,
             rowsOfSplits,
+            rows - texts,
             dropped,
             files,
             images);
@@ -190,8 +209,20 @@ public final class ExportStep implements Step {
         : new Manifest.Draw(share, context.recipe().seed(), version(context, Table.DUPLICATES));
   }
 
+  private static void drop(Map<String, Long> dropped, String reason, long rows) {
+    if (rows > 0) {
+      dropped.put(reason, rows);
+    }
+  }
+
   /** Fails if a split has no rows: readers of it would fail later, and say less. */
-  private static void checkNoneIsEmpty(List<Split> splits, long rows, Manifest.Draw draw) {
+  private static void checkNoneIsEmpty(List<Split> splits, Manifest.Draw draw) {
+    long rows = splits.stream().mapToLong(Split::rows).sum();
+    if (rows == 0) {
+      throw new JobException(
+          "Cannot export for TRL: every pair rejects an image, and TRL has no place for a second"
+              + " one. Take trl-jsonl out of export.formats, or add a strategy that rejects texts.");
+    }
     for (Split split : splits) {
       if (split.rows() == 0) {
         throw new JobException(
@@ -212,11 +243,12 @@ public final class ExportStep implements Step {
     }
     if (rows == 0) {
       throw new JobException(
-          ("Cannot export pairs: all %d rows of table preference_pairs in %s reject an image, or hold"
-                  + " the text %s, which trainers take for the place of one. Add a strategy that"
-                  + " rejects texts, or take the marker out of the source's texts and ingest them"
-                  + " under a new source name.")
-              .formatted(read, warehouse.root(), TrlLines.IMAGE_MARKER));
+          ("Cannot export pairs: all %d rows of table preference_pairs in %s reject an image, which"
+                  + " no format of export.formats has, or hold the text %s, which trainers take for"
+                  + " the place of one. Add the format swift-jsonl or a strategy that rejects texts,"
+                  + " or take the marker out of the source's texts and ingest them under a new"
+                  + " source name.")
+              .formatted(read, warehouse.root(), JsonLines.IMAGE_MARKER));
     }
   }
 

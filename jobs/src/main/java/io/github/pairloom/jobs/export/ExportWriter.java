@@ -1,9 +1,12 @@
 package io.github.pairloom.jobs.export;
 
+import static org.apache.spark.sql.functions.array;
 import static org.apache.spark.sql.functions.array_sort;
 import static org.apache.spark.sql.functions.avg;
+import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.map_entries;
 import static org.apache.spark.sql.functions.map_from_entries;
@@ -14,14 +17,19 @@ import static org.apache.spark.sql.functions.to_json;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelRows;
+import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.image.ImagePreprocessor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Supplier;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -29,6 +37,7 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.ForeachPartitionFunction;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -38,8 +47,6 @@ import scala.Tuple2;
 /** Writes the files of one export, on executors. */
 final class ExportWriter {
   private static final String PARQUET = "parquet";
-  private static final String TRL = "trl";
-  private static final String IMAGES = "images";
   private static final String SPARK_OUTPUT = "_spark";
 
   // Copying waits for files, not for the processor, and small tasks are soon done again.
@@ -83,26 +90,54 @@ final class ExportWriter {
   }
 
   /**
-   * Copies every image of the pairs once, from where it lies to a file of its own.
+   * Copies every image of the pairs once, from where it lies to a file of its own, and makes those
+   * of rejected sides.
    *
-   * @param places table {@code images}
-   * @throws JobException if an image is gone or has changed since ingest
+   * @param shown pairs whose images are wanted
+   * @param warehouse has table {@code images}
+   * @param eye gives how the model that made the pairs takes a picture; asked where images are made
+   * @throws JobException if an image is gone or has changed since ingest, or cannot be made again
    */
-  Manifest.ImageFiles copyImages(Dataset<Row> places) throws IOException {
-    String folder = TRL + "/" + IMAGES;
-    staged.fileSystem().mkdirs(staged.path(folder));
-    ImageCopier copier =
-        new ImageCopier(new ImageBytes(spark.sparkContext().hadoopConfiguration()), staged, folder);
-    Row outcome =
-        pairs
-            .select(col("image_id").as(ImageCopier.WANTED))
+  Manifest.ImageFiles writeImages(
+      Dataset<Row> shown, Warehouse warehouse, Supplier<ImagePreprocessor> eye) throws IOException {
+    staged.fileSystem().mkdirs(staged.path(JsonLines.IMAGES));
+    ImageBytes source = new ImageBytes(spark.sparkContext().hadoopConfiguration());
+    Column wanted = col(ImageCopier.WANTED);
+    Dataset<Row> copies =
+        shown
+            .select(
+                explode(array(col("image_id"), ModelRows.rejectedImageId())).as(ImageCopier.WANTED))
+            .where(wanted.isNotNull())
             .distinct()
-            .join(places, col(ImageCopier.WANTED).equalTo(col("image_id")), "left")
-            .repartition(
-                IMAGE_TASKS_PER_CORE * spark.sparkContext().defaultParallelism(),
-                col(ImageCopier.WANTED))
-            .mapPartitions(copier, Encoders.row(ImageCopier.OUTCOME))
-            .agg(count("bytes"), sum("bytes"), count("problem"), min("problem"))
+            .join(warehouse.read(Table.IMAGES), wanted.equalTo(col("image_id")), "left")
+            .repartition(imageTasks(), wanted);
+    Row copied = outcome(copies, new ImageCopier(source, staged));
+    long files = copied.getLong(0);
+    long bytes = copied.getLong(1);
+    Dataset<Row> making = shown.where(JsonLines.hasMadeImage());
+    if (!making.isEmpty()) {
+      staged.fileSystem().mkdirs(staged.path(JsonLines.REJECTED_IMAGES));
+      Dataset<Row> made =
+          ModelRows.withImages(warehouse, making.select("pair_id", "image_id", "provenance"))
+              .repartition(imageTasks(), col("image_id"))
+              .sortWithinPartitions("image_id", "pair_id");
+      Row written = outcome(made, new RejectedImageWriter(source, eye.get(), staged));
+      files += written.getLong(0);
+      bytes += written.getLong(1);
+    }
+    return new Manifest.ImageFiles(JsonLines.IMAGES, files, bytes);
+  }
+
+  private int imageTasks() {
+    return IMAGE_TASKS_PER_CORE * spark.sparkContext().defaultParallelism();
+  }
+
+  /** Returns the number of files written and their bytes. */
+  private static Row outcome(Dataset<Row> images, ImageWriter writer) {
+    Row outcome =
+        images
+            .mapPartitions(writer, Encoders.row(ImageWriter.OUTCOME))
+            .agg(count("bytes"), coalesce(sum("bytes"), lit(0L)), count("problem"), min("problem"))
             .first();
     long problems = outcome.getLong(2);
     if (problems > 0) {
@@ -110,30 +145,33 @@ final class ExportWriter {
           "Cannot export %d of the images, nothing is written. The first: %s"
               .formatted(problems, outcome.getString(3)));
     }
-    return new Manifest.ImageFiles(folder, outcome.getLong(0), outcome.getLong(1));
+    return outcome;
   }
 
   /**
-   * Writes the lines for TRL.
+   * Writes JSON lines.
    *
+   * @param of the pairs to write
    * @param places table {@code images}
    */
-  void writeTrl(Dataset<Row> places) throws IOException {
-    staged.fileSystem().mkdirs(staged.path(TRL));
-    for (Split split : splits) {
-      Dataset<Row> lines = TrlLines.of(split.pairs(), places, IMAGES);
-      ordered(lines, split.files()).foreachPartition(trlFile(staged, split.name()));
+  void writeLines(JsonLines format, List<Split> of, Dataset<Row> places) throws IOException {
+    staged.fileSystem().mkdirs(staged.path(format.folder()));
+    for (Split split : of) {
+      Dataset<Row> lines = format.of(split.pairs(), places);
+      ordered(lines, split.files())
+          .foreachPartition(linesFile(staged, format.folder(), split.name()));
     }
   }
 
-  private static ForeachPartitionFunction<Row> trlFile(StagedFiles target, String split) {
+  private static ForeachPartitionFunction<Row> linesFile(
+      StagedFiles target, String folder, String split) {
     return lines -> {
       if (lines.hasNext()) {
         target.write(
-            fileName(TRL, split, TaskContext.getPartitionId(), "jsonl"),
+            fileName(folder, split, TaskContext.getPartitionId(), "jsonl"),
             out -> {
               while (lines.hasNext()) {
-                out.write(TrlLines.bytes(lines.next()));
+                out.write(JsonLines.bytes(lines.next()));
               }
             });
       }
@@ -192,7 +230,7 @@ final class ExportWriter {
   /** Returns the Parquet and JSON lines files written, by path. */
   List<DataFile> digests() throws IOException {
     List<String> names = new ArrayList<>();
-    for (String folder : List.of(PARQUET, TRL)) {
+    for (String folder : List.of(PARQUET, JsonLines.TRL.folder(), JsonLines.SWIFT.folder())) {
       if (staged.fileSystem().exists(staged.path(folder))) {
         Arrays.stream(staged.fileSystem().listStatus(staged.path(folder)))
             .filter(FileStatus::isFile)

@@ -17,8 +17,9 @@ import java.util.SortedMap;
  * @param table the version of {@code preference_pairs} it was made from
  * @param read rows of that table
  * @param draw how rows were put into splits; null where all are for training
- * @param rows rows exported, the same in every format
+ * @param rows rows exported
  * @param splits the same by split
+ * @param pairsOfImages how many of these rows reject an image, so that trl-jsonl lacks them
  * @param dropped rows left out, by reason
  * @param files every file but this one and the images
  * @param images the image files; null where no format has them
@@ -32,13 +33,14 @@ record Manifest(
     long read,
     long rows,
     SortedMap<String, Long> splits,
+    long pairsOfImages,
     SortedMap<String, Long> dropped,
     List<DataFile> files,
     ImageFiles images) {
   static final String FILE = "manifest.json";
 
   /** Number of the layout of exports; raised when what is written for the same table changes. */
-  static final int LAYOUT = 2;
+  static final int LAYOUT = 3;
 
   /**
    * A version of a Delta table.
@@ -58,7 +60,8 @@ record Manifest(
   record Draw(double validationShare, long seed, TableVersion duplicates) {}
 
   /**
-   * The image files: too many to list at scale, and each is named by the SHA-256 of its bytes.
+   * The image files: too many to list at scale, and each is named by the SHA-256 of its bytes, or
+   * by the pair whose rejected side it is.
    *
    * @param folder from the export's root
    * @param count number of files

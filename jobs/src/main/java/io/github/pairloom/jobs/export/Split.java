@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.shiftrightunsigned;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import io.github.pairloom.jobs.dedup.DedupStep;
+import io.github.pairloom.schemas.CandidatePair;
 import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -62,6 +63,12 @@ record Split(String name, Dataset<Row> pairs, long rows, int files) {
             rows - validationRows,
             rowsPerFile),
         of(VALIDATION, validation, validationRows, rowsPerFile));
+  }
+
+  /** Returns those of the rows that a format without pairs of images has. */
+  Split ofTexts() {
+    Dataset<Row> texts = pairs.where(col("rejects").equalTo(CandidatePair.TEXT));
+    return new Split(name, texts, texts.count(), files);
   }
 
   private static Split of(String name, Dataset<Row> pairs, long rows, int rowsPerFile) {

@@ -16,7 +16,8 @@ public record ExportSettings(
     @Setting(
             value =
                 "parquet: the preference_pairs table as plain Parquet; trl-jsonl: JSON lines for"
-                    + " TRL's DPOTrainer with image paths",
+                    + " TRL's DPOTrainer with image paths, without pairs of images; swift-jsonl:"
+                    + " JSON lines for ms-swift with the images of both sides",
             defaults = "[parquet, trl-jsonl]")
         List<ExportFormat> formats,
     @Setting(

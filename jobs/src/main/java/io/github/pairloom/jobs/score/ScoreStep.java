@@ -5,7 +5,6 @@ import static org.apache.spark.sql.functions.concat_ws;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.struct;
-import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelCounters;
@@ -18,7 +17,6 @@ import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
-import io.github.pairloom.udfs.strategy.RejectedImage;
 import io.github.pairloom.udfs.vlm.ModelFiles;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import io.github.pairloom.udfs.vlm.ModelSpec;
@@ -146,10 +144,6 @@ public final class ScoreStep implements Step {
             .read(Table.IMAGES)
             .select(col("image_id").as("other_id"), struct(columns).as(OTHER_IMAGE));
     Dataset<Row> pairs = warehouse.read(Table.PAIRS).where(col("drop_reason").isNull());
-    Column wanted =
-        when(
-            col("rejects").equalTo("image"),
-            col("provenance.transform.parameters").getItem(RejectedImage.IMAGE_ID));
     if (pairs.isEmpty()) {
       throw new JobException(
           "Nothing to score: table pairs in "
@@ -157,9 +151,8 @@ public final class ScoreStep implements Step {
               + " has no usable row. Run the reject step first, on the same warehouse.");
     }
     return pairs
-        .withColumn("wanted_id", wanted)
-        .join(others, col("wanted_id").equalTo(col("other_id")), "left")
-        .drop("wanted_id", "other_id");
+        .join(others, ModelRows.rejectedImageId().equalTo(col("other_id")), "left")
+        .drop("other_id");
   }
 
   private static StepResult sum(StepResult a, StepResult b) {

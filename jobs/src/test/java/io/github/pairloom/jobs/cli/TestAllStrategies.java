@@ -34,6 +34,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
@@ -359,5 +360,35 @@ class TestAllStrategies {
       exchange.sendResponseHeaders(200, body.length);
       exchange.getResponseBody().write(body);
     }
+  }
+
+  @Test
+  void everyPairOfImagesIsExportedWithItsSecondImage() throws IOException {
+    Path export = Path.of(warehouse.root(), "exports/all-strategies");
+    Map<String, Long> kept =
+        warehouse
+            .read(Table.PREFERENCE_PAIRS)
+            .where("rejects = 'image'")
+            .groupBy("strategy")
+            .count()
+            .collectAsList()
+            .stream()
+            .collect(Collectors.toMap(row -> row.getString(0), row -> row.getLong(1)));
+    Map<String, Long> exported = new TreeMap<>();
+    for (String text : Files.readAllLines(export.resolve("swift/train-00000.jsonl"))) {
+      JsonNode line = new ObjectMapper().readTree(text);
+      String shown = line.get("images").get(0).asText();
+      String rejected = line.get("rejected_images").get(0).asText();
+      assertTrue(Files.exists(export.resolve(shown)), text);
+      assertTrue(Files.exists(export.resolve(rejected)), text);
+      boolean ofImages = line.get("messages").equals(line.get("rejected_messages"));
+      assertEquals(ofImages, !shown.equals(rejected), text);
+      if (ofImages) {
+        exported.merge(line.get("strategy").asText(), 1L, Long::sum);
+      }
+    }
+    assertEquals(new TreeMap<>(kept), exported);
+    assertEquals(
+        Set.of("noise", "crop", "black", "rotate", "other-image", "retrieved"), exported.keySet());
   }
 }

@@ -23,6 +23,16 @@ import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.schemas.Transform;
+import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.image.ImageDecoder;
+import io.github.pairloom.udfs.image.ImageEdits;
+import io.github.pairloom.udfs.image.ImageLimits;
+import io.github.pairloom.udfs.image.ImagePreprocessor;
+import io.github.pairloom.udfs.image.PixelTensor;
+import io.github.pairloom.udfs.image.RgbImage;
+import io.github.pairloom.udfs.strategy.RejectedImage;
+import io.github.pairloom.udfs.vlm.ModelFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -57,6 +67,8 @@ class TestExportStep {
   private static final byte[] OWN_FILE =
       "\u00FF\u00D8 a photograph".getBytes(StandardCharsets.UTF_8);
   private static final byte[] IN_TAR = "PNG in a tar".getBytes(StandardCharsets.UTF_8);
+
+  private static final ImagePreprocessor EYE = new ModelFiles(Pairs.MODEL).preprocessor();
 
   private static SparkSession spark;
 
@@ -140,10 +152,9 @@ class TestExportStep {
     assertTrlLines(expected, export);
     assertParquet(expected, export);
     assertArrayEquals(
-        OWN_FILE,
-        Files.readAllBytes(export.resolve("trl/images/" + ContentId.of(OWN_FILE) + ".jpg")));
+        OWN_FILE, Files.readAllBytes(export.resolve("images/" + ContentId.of(OWN_FILE) + ".jpg")));
     assertArrayEquals(
-        IN_TAR, Files.readAllBytes(export.resolve("trl/images/" + ContentId.of(IN_TAR) + ".png")));
+        IN_TAR, Files.readAllBytes(export.resolve("images/" + ContentId.of(IN_TAR) + ".png")));
     assertCard(export);
     assertManifest(export);
     assertEquals(
@@ -151,8 +162,8 @@ class TestExportStep {
                 "README.md",
                 "manifest.json",
                 "parquet/train-00000.parquet",
-                "trl/images/" + ContentId.of(OWN_FILE) + ".jpg",
-                "trl/images/" + ContentId.of(IN_TAR) + ".png",
+                "images/" + ContentId.of(OWN_FILE) + ".jpg",
+                "images/" + ContentId.of(IN_TAR) + ".png",
                 "trl/train-00000.jsonl")
             .stream()
             .sorted()
@@ -185,7 +196,7 @@ class TestExportStep {
       // What TRL's prepare_multimodal_messages asks for: one path for the one image, roles that it
       // knows, string contents, a user turn for the placeholder, and no marker in any text.
       assertEquals(1, line.get("images").size());
-      assertTrue(Files.exists(export.resolve("trl").resolve(line.get("images").get(0).asText())));
+      assertTrue(Files.exists(export.resolve(line.get("images").get(0).asText())));
       assertTrue(line.get("images").get(0).asText().contains(pair.imageId()));
       assertEquals(
           List.of("user: Hi", "assistant: Hello \uD83D\uDE00", "user: " + pair.prompt()),
@@ -222,7 +233,7 @@ class TestExportStep {
     assertEquals("train", data.get("split").asText());
     assertEquals("trl/train-*.jsonl", data.get("path").asText());
     // Every key of a line is a feature: load_dataset casts to exactly these.
-    JsonNode features = header.get("dataset_info").get("features");
+    JsonNode features = header.get("dataset_info").get(0).get("features");
     List<String> featureNames = new ArrayList<>();
     features.forEach(feature -> featureNames.add(feature.get("name").asText()));
     String line = Files.readAllLines(export.resolve("trl/train-00000.jsonl")).get(0);
@@ -303,7 +314,7 @@ class TestExportStep {
     Path export = folder.resolve("warehouse/exports/test-pairs");
     Map<String, String> first = contents(export);
     for (String lost :
-        List.of("trl/train-00000.jsonl", "trl/images/" + ContentId.of(OWN_FILE) + ".jpg")) {
+        List.of("trl/train-00000.jsonl", "images/" + ContentId.of(OWN_FILE) + ".jpg")) {
       Files.delete(export.resolve(lost));
       assertEquals(1, export(List.of(ExportFormat.TRL_JSONL)).written());
       assertEquals(first, contents(export));
@@ -421,8 +432,7 @@ class TestExportStep {
         List.of("train-00000.parquet", "validation-00000.parquet"),
         namesIn(export.resolve("parquet")));
     assertEquals(
-        List.of("images", "train-00000.jsonl", "validation-00000.jsonl"),
-        namesIn(export.resolve("trl")));
+        List.of("train-00000.jsonl", "validation-00000.jsonl"), namesIn(export.resolve("trl")));
     for (Map.Entry<String, List<CandidatePair>> side :
         Map.of("train", List.of(b, c), "validation", List.of(a)).entrySet()) {
       List<String> ids = side.getValue().stream().map(CandidatePair::pairId).sorted().toList();
@@ -508,13 +518,215 @@ class TestExportStep {
   }
 
   @Test
+  void pairsOfImagesAreWrittenWithBothImagesWhereTheFormatHasAPlaceForThem() throws IOException {
+    RgbImage picture = scene("000300.png");
+    byte[] own = ImageEdits.toPng(picture);
+    Path file = Files.write(folder.resolve("own.png"), own);
+    warehouse.append(
+        Table.IMAGES,
+        Image.CODEC,
+        List.of(
+            new Image(
+                ContentId.of(own),
+                file.toString(),
+                0,
+                own.length,
+                "png",
+                picture.width(),
+                picture.height(),
+                "test",
+                id("pixels"),
+                id("hash"))));
+    CandidatePair text = pair("text", OWN_FILE, "Where?", "Here.", "There.");
+    RgbImage part = ImageEdits.crop(picture, 3, 5, 20, 30);
+    CandidatePair crop =
+        ofImage(
+            "crop",
+            own,
+            edited("crop", Map.of("left", "3", "top", "5", "width", "20", "height", "30"), part));
+    CandidatePair black =
+        ofImage("black", own, edited("black", Map.of(), ImageEdits.black(picture)));
+    RgbImage turned = ImageEdits.rotate(picture, 33.3);
+    CandidatePair rotate =
+        ofImage("rotate", own, edited("rotate", Map.of("degrees", "33.3"), turned));
+    Transform noisy = RejectedImage.noise(EYE.apply(picture), 500, KeyedRandom.of(7)).transform();
+    CandidatePair noise = ofImage("noise", own, noisy);
+    CandidatePair other =
+        ofImage(
+            "other",
+            own,
+            new Transform(
+                "other-image", Map.of("image-id", ContentId.of(IN_TAR)), id("pixels"), null));
+    add(text, crop, black, rotate, noise, other);
+
+    StepResult result = export(List.of(ExportFormat.values()));
+
+    assertEquals(6, result.written());
+    assertEquals(Map.of(), result.dropped());
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    assertEquals(
+        List.of(text.pairId()),
+        lines(export.resolve("trl")).stream().map(line -> line.get("pair_id").asText()).toList());
+    assertEquals(6, spark.read().parquet(export.resolve("parquet").toString()).count());
+    Map<String, JsonNode> swift = new TreeMap<>();
+    lines(export.resolve("swift")).forEach(line -> swift.put(line.get("pair_id").asText(), line));
+    assertEquals(6, swift.size());
+    for (CandidatePair pair : List.of(text, crop, black, rotate, noise, other)) {
+      JsonNode line = swift.get(pair.pairId());
+      List<String> asked =
+          List.of("user: <image>Hi", "assistant: Hello \uD83D\uDE00", "user: " + pair.prompt());
+      assertEquals(with(asked, pair.chosen()), messages(line.get("messages")));
+      assertEquals(with(asked, pair.rejected()), messages(line.get("rejected_messages")));
+      assertTrue(path(line, "images").startsWith("images/" + pair.imageId() + "."));
+    }
+    assertEquals(
+        path(swift.get(text.pairId()), "images"),
+        path(swift.get(text.pairId()), "rejected_images"));
+    assertArrayEquals(
+        IN_TAR,
+        Files.readAllBytes(export.resolve(path(swift.get(other.pairId()), "rejected_images"))));
+    for (CandidatePair pair : List.of(crop, black, rotate)) {
+      RgbImage made = decoded(export, swift.get(pair.pairId()));
+      // What the model saw, to the last bit.
+      assertEquals(
+          pair.provenance().transform().pixelsSha256(), EYE.apply(made).sha256(), pair.strategy());
+    }
+    assertNoise(
+        RejectedImage.rebuild(noisy, picture, EYE::apply),
+        decoded(export, swift.get(noise.pairId())));
+    assertEquals(
+        Stream.of(crop, black, rotate, noise).map(p -> p.pairId() + ".png").sorted().toList(),
+        namesIn(export.resolve("images/rejected")));
+    assertEquals(3 + 4, result.metrics().get("images"));
+
+    String card = Files.readString(export.resolve("README.md"));
+    assertTrue(card.contains("In 5 of them both sides are one text"), card);
+    assertTrue(card.contains("Without the 5 pairs of images: TRL has no place"), card);
+    JsonNode header = new ObjectMapper(new YAMLFactory()).readTree(card.split("(?m)^---$", 3)[1]);
+    assertEquals("swift", header.get("configs").get(1).get("config_name").asText());
+    List<String> features = new ArrayList<>();
+    header
+        .get("dataset_info")
+        .get(1)
+        .get("features")
+        .forEach(feature -> features.add(feature.get("name").asText()));
+    assertEquals(names(swift.get(text.pairId())), features);
+    JsonNode manifest = JSON.readTree(export.resolve("manifest.json").toFile());
+    assertEquals(5, manifest.get("pairsOfImages").asInt());
+
+    assertEquals(6, export(List.of(ExportFormat.values())).alreadyDone());
+    StepResult forTrl = export(List.of(ExportFormat.TRL_JSONL));
+    assertEquals(1, forTrl.written());
+    assertEquals(Map.of("pair-of-images", 5L), forTrl.dropped());
+    assertFalse(Files.exists(export.resolve("images/rejected")));
+    assertTrue(Files.readString(export.resolve("README.md")).contains("Left out: 5, because both"));
+  }
+
+  @Test
+  void anImageThatCannotBeMadeAgainNamesItsPair() throws IOException {
+    byte[] own = ImageEdits.toPng(scene("000300.png"));
+    Files.write(photograph, own);
+    Image place =
+        new Image(
+            ContentId.of(own),
+            photograph.toString(),
+            0,
+            own.length,
+            "png",
+            64,
+            64,
+            "test",
+            id("pixels"),
+            id("hash"));
+    warehouse.append(Table.IMAGES, Image.CODEC, List.of(place));
+    CandidatePair black =
+        ofImage("black", own, new Transform("black", Map.of(), id("other pixels"), null));
+    add(black);
+    JobException e =
+        assertThrows(JobException.class, () -> export(List.of(ExportFormat.SWIFT_JSONL)));
+    assertTrue(
+        e.getMessage().contains("rejected image of pair " + black.pairId() + ": Cannot make"),
+        e.getMessage());
+    e = assertThrows(JobException.class, () -> export(BOTH));
+    assertTrue(e.getMessage().contains("every pair rejects an image"), e.getMessage());
+  }
+
+  private static CandidatePair ofImage(String strategy, byte[] image, Transform transform) {
+    return Pairs.ofImage(
+        Pairs.pair(strategy, ContentId.of(image), "Where?", "Here.", "-", strategy, 1), transform);
+  }
+
+  private static Transform edited(String name, Map<String, String> parameters, RgbImage shown) {
+    return new Transform(name, parameters, EYE.apply(shown).sha256(), null);
+  }
+
+  private static RgbImage scene(String name) throws IOException {
+    return new ImageDecoder(ImageLimits.DEFAULTS)
+        .decode(
+            Files.readAllBytes(
+                Path.of(System.getProperty("pairloom.root"), "models/demo-data/images", name)))
+        .image();
+  }
+
+  private static RgbImage decoded(Path export, JsonNode line) throws IOException {
+    return new ImageDecoder(ImageLimits.DEFAULTS)
+        .decode(Files.readAllBytes(export.resolve(path(line, "rejected_images"))))
+        .image();
+  }
+
+  /** Checks that a picture shows a tensor as nearly as eight bits can, white and black cut off. */
+  private static void assertNoise(PixelTensor pixels, RgbImage picture) {
+    PixelTensor shown = EYE.apply(picture);
+    PixelTensor white = EYE.apply(filled(picture, 255));
+    PixelTensor black = EYE.apply(filled(picture, 0));
+    int cutOff = 0;
+    for (int channel = 0; channel < 3; channel++) {
+      double step = (white.value(channel, 0, 0) - black.value(channel, 0, 0)) / 255.0;
+      for (int y = 0; y < pixels.height(); y++) {
+        for (int x = 0; x < pixels.width(); x++) {
+          float value = pixels.value(channel, y, x);
+          float least = black.value(channel, y, x);
+          float most = white.value(channel, y, x);
+          cutOff += value < least || value > most ? 1 : 0;
+          assertEquals(
+              Math.max(least, Math.min(most, value)), shown.value(channel, y, x), 0.51 * step);
+        }
+      }
+    }
+    assertTrue(cutOff > 0, "noise goes beyond black and white");
+  }
+
+  private static RgbImage filled(RgbImage like, int sample) {
+    byte[] rgb = like.toBytes();
+    Arrays.fill(rgb, (byte) sample);
+    return RgbImage.copyOf(like.width(), like.height(), rgb);
+  }
+
+  private static List<JsonNode> lines(Path folder) throws IOException {
+    List<JsonNode> lines = new ArrayList<>();
+    for (String line : Files.readAllLines(folder.resolve("train-00000.jsonl"))) {
+      lines.add(JSON.readTree(line));
+    }
+    return lines;
+  }
+
+  private static String path(JsonNode line, String key) {
+    assertEquals(1, line.get(key).size());
+    return line.get(key).get(0).asText();
+  }
+
+  private static List<String> with(List<String> turns, String answer) {
+    return Stream.concat(turns.stream(), Stream.of("assistant: " + answer)).toList();
+  }
+
+  @Test
   void aFolderWithOtherFilesIsNotReplaced() throws IOException {
     add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
     Path export = folder.resolve("warehouse/exports/test-pairs");
-    Path thesis = export.resolve("trl/images/thesis.tex");
+    Path thesis = export.resolve("images/thesis.tex");
     Files.createDirectories(thesis.getParent());
     Files.writeString(thesis, "years of work");
-    assertExportFails("it holds trl/images/thesis.tex, which no export wrote", "set export.path");
+    assertExportFails("it holds images/thesis.tex, which no export wrote", "set export.path");
     assertEquals("years of work", Files.readString(thesis));
     assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
   }

@@ -357,7 +357,7 @@ class TestRecipeReader {
         List.of(
             "line 8: seed: must be a whole number, but is '1.5'",
             "line 9: reject.strategies: must be a list, but is 'bdhs-noise'",
-            "line 10: export.formats.1: must be one of parquet, trl-jsonl, but is a list",
+            "line 10: export.formats.1: must be one of parquet, trl-jsonl, swift-jsonl, but is a list",
             "line 11: errors: must be a map of keys, but is a list"),
         problems(
             SMALLEST

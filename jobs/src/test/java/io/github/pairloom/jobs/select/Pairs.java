@@ -57,7 +57,8 @@ public final class Pairs {
           null);
 
   /** A model that no test loads: what works on texts takes its threads from it. */
-  public static final ModelSpec MODEL = ModelSpec.onCpu(Path.of("no model"));
+  public static final ModelSpec MODEL =
+      ModelSpec.onCpu(Path.of(System.getProperty("pairloom.root"), "models/demo"));
 
   private static final Path EMPTY = emptyWarehouse();
 
@@ -297,7 +298,12 @@ public final class Pairs {
 
   /** Returns a pair whose rejected side is the chosen text about other pixels. */
   public static CandidatePair ofImage(String name, String strategy, String pixels) {
-    CandidatePair pair = pair(name, "A boat.", strategy, 1);
+    return ofImage(
+        pair(name, "A boat.", strategy, 1), new Transform(strategy, Map.of(), pixels, null));
+  }
+
+  /** Returns {@code pair} with the chosen text on both sides, the rejected one about an image. */
+  public static CandidatePair ofImage(CandidatePair pair, Transform transform) {
     Provenance made = pair.provenance();
     return new CandidatePair(
         pair.pairId(),
@@ -309,7 +315,7 @@ public final class Pairs {
         pair.condition(),
         pair.chosen(),
         pair.chosen(),
-        strategy,
+        pair.strategy(),
         1,
         1.0,
         List.of(),
@@ -331,7 +337,7 @@ public final class Pairs {
             made.modelRevision(),
             made.promptTemplateSha256(),
             made.sampling(),
-            new Transform(strategy, Map.of(), pixels, null),
+            transform,
             null,
             null,
             made.engine()));

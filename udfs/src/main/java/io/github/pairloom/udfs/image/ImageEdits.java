@@ -7,10 +7,20 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.List;
 import javax.imageio.ImageIO;
 
 /** What makes another picture of a picture, of the same size. All pure functions. */
 public final class ImageEdits {
+  /** Samples from -1 to 1, the size kept. */
+  private static final ImagePreprocessor SYMMETRIC =
+      new ImagePreprocessor(
+          new ImagePreprocessor.Resize.None(),
+          new ImagePreprocessor.Crop.None(),
+          1 / 255.0,
+          List.of(0.5, 0.5, 0.5),
+          List.of(0.5, 0.5, 0.5));
+
   private ImageEdits() {}
 
   /** Returns a black picture of the same size. */
@@ -25,24 +35,7 @@ public final class ImageEdits {
    * @param key as in {@link DiffusionNoise#apply}
    */
   public static RgbImage noise(RgbImage picture, int steps, KeyedRandom key) {
-    int width = picture.width();
-    int height = picture.height();
-    float[] clean = new float[RgbImage.CHANNELS * width * height];
-    for (int i = 0; i < clean.length; i++) {
-      int pixel = i % (width * height);
-      int channel = i / (width * height);
-      clean[i] = picture.sample(pixel % width, pixel / width, channel) / 127.5f - 1;
-    }
-    float[] noisy =
-        DiffusionNoise.apply(PixelTensor.wrap(height, width, clean), steps, key).toArray();
-    byte[] rgb = new byte[noisy.length];
-    for (int i = 0; i < noisy.length; i++) {
-      int pixel = i % (width * height);
-      int channel = i / (width * height);
-      long sample = Math.round((noisy[i] + 1) * 127.5);
-      rgb[pixel * RgbImage.CHANNELS + channel] = (byte) Math.max(0, Math.min(255, sample));
-    }
-    return RgbImage.wrap(width, height, rgb);
+    return SYMMETRIC.picture(DiffusionNoise.apply(SYMMETRIC.apply(picture), steps, key));
   }
 
   /** Returns the picture as the bytes of a PNG file. */

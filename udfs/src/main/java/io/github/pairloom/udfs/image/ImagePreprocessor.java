@@ -80,6 +80,25 @@ public record ImagePreprocessor(
     return PixelTensor.wrap(cropped.height(), cropped.width(), data);
   }
 
+  /**
+   * Returns the picture that a model's input shows: rescaling and normalising undone. Values beyond
+   * black and white are cut off; the size is the model's.
+   */
+  public RgbImage picture(PixelTensor pixels) {
+    byte[] rgb = new byte[RgbImage.CHANNELS * pixels.height() * pixels.width()];
+    int next = 0;
+    for (int y = 0; y < pixels.height(); y++) {
+      for (int x = 0; x < pixels.width(); x++) {
+        for (int channel = 0; channel < RgbImage.CHANNELS; channel++) {
+          double rescaled = pixels.value(channel, y, x) * std.get(channel) + mean.get(channel);
+          long sample = Math.round(rescaled / rescaleFactor);
+          rgb[next++] = (byte) Math.max(0, Math.min(255, sample));
+        }
+      }
+    }
+    return RgbImage.wrap(pixels.width(), pixels.height(), rgb);
+  }
+
   /** The value of each sample. NumPy rescales in float64 and normalises in float32. */
   private float[] values(int channel) {
     float[] values = new float[256];

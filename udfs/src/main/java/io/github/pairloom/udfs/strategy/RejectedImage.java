@@ -6,6 +6,7 @@ import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.image.DiffusionNoise;
 import io.github.pairloom.udfs.image.ImageEdits;
+import io.github.pairloom.udfs.image.ImagePreprocessor;
 import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import java.util.Map;
@@ -29,7 +30,6 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
   /** Parameter of another image: its id. */
   public static final String IMAGE_ID = "image-id";
 
-  private static final String SIMILARITY = "image-similarity";
   private static final String STEPS = "noise-steps";
   private static final String NOISE_KEY = "noise-key";
 
@@ -46,48 +46,65 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
   }
 
   static RejectedImage crop(
-      RgbImage part,
+      RgbImage picture,
       int left,
       int top,
       int width,
       int height,
       Function<RgbImage, PixelTensor> eye) {
-    return new RejectedImage(
-        eye.apply(ImageEdits.crop(part, left, top, width, height)),
-        CROP,
+    Map<String, String> part =
         Map.of(
             "left", Integer.toString(left),
             "top", Integer.toString(top),
             "width", Integer.toString(width),
-            "height", Integer.toString(height)));
+            "height", Integer.toString(height));
+    return edited(CROP, part, picture, eye);
   }
 
   static RejectedImage black(RgbImage picture, Function<RgbImage, PixelTensor> eye) {
-    return new RejectedImage(eye.apply(ImageEdits.black(picture)), BLACK, Map.of());
+    return edited(BLACK, Map.of(), picture, eye);
   }
 
   static RejectedImage rotate(
       RgbImage picture, double degrees, Function<RgbImage, PixelTensor> eye) {
-    return new RejectedImage(
-        eye.apply(ImageEdits.rotate(picture, degrees)),
-        ROTATE,
-        Map.of("degrees", Double.toString(degrees)));
+    return edited(ROTATE, Map.of("degrees", Double.toString(degrees)), picture, eye);
   }
 
   static RejectedImage other(
       String imageId, RgbImage picture, Function<RgbImage, PixelTensor> eye) {
-    return new RejectedImage(eye.apply(picture), OTHER_IMAGE, Map.of(IMAGE_ID, imageId));
+    return edited(OTHER_IMAGE, Map.of(IMAGE_ID, imageId), picture, eye);
   }
 
   static RejectedImage retrieved(RejectionInput.Other other, Function<RgbImage, PixelTensor> eye) {
-    return retrieved(
-        other.imageId(), Double.toString(other.similarity()), other.picture().get(), eye);
+    Map<String, String> which =
+        Map.of(IMAGE_ID, other.imageId(), "image-similarity", Double.toString(other.similarity()));
+    return edited(RETRIEVED_IMAGE, which, other.picture().get(), eye);
   }
 
-  private static RejectedImage retrieved(
-      String imageId, String similarity, RgbImage picture, Function<RgbImage, PixelTensor> eye) {
-    return new RejectedImage(
-        eye.apply(picture), RETRIEVED_IMAGE, Map.of(IMAGE_ID, imageId, SIMILARITY, similarity));
+  private static RejectedImage edited(
+      String name,
+      Map<String, String> parameters,
+      RgbImage picture,
+      Function<RgbImage, PixelTensor> eye) {
+    return new RejectedImage(eye.apply(edit(name, parameters, picture)), name, parameters);
+  }
+
+  /** Returns the picture after a transform of pictures, at its own size. */
+  private static RgbImage edit(String name, Map<String, String> with, RgbImage picture) {
+    return switch (name) {
+      case CROP ->
+          ImageEdits.crop(
+              picture,
+              Integer.parseInt(with.get("left")),
+              Integer.parseInt(with.get("top")),
+              Integer.parseInt(with.get("width")),
+              Integer.parseInt(with.get("height")));
+      case BLACK -> ImageEdits.black(picture);
+      case ROTATE -> ImageEdits.rotate(picture, Double.parseDouble(with.get("degrees")));
+      case OTHER_IMAGE, RETRIEVED_IMAGE -> picture;
+      default ->
+          throw new IllegalArgumentException("Cannot make an image again by transform " + name);
+    };
   }
 
   private RejectedImage(PixelTensor pixels, String name, Map<String, String> parameters) {
@@ -106,37 +123,39 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
   public static PixelTensor rebuild(
       Transform transform, RgbImage picture, Function<RgbImage, PixelTensor> eye) {
     Map<String, String> with = transform.parameters();
-    RejectedImage again =
-        switch (transform.name()) {
-          case NOISE ->
-              noise(
-                  eye.apply(picture),
-                  Integer.parseInt(with.get(STEPS)),
-                  new KeyedRandom(Long.parseLong(with.get(NOISE_KEY))));
-          case CROP ->
-              crop(
-                  picture,
-                  Integer.parseInt(with.get("left")),
-                  Integer.parseInt(with.get("top")),
-                  Integer.parseInt(with.get("width")),
-                  Integer.parseInt(with.get("height")),
-                  eye);
-          case BLACK -> black(picture, eye);
-          case ROTATE -> rotate(picture, Double.parseDouble(with.get("degrees")), eye);
-          case OTHER_IMAGE -> other(with.get(IMAGE_ID), picture, eye);
-          case RETRIEVED_IMAGE -> retrieved(with.get(IMAGE_ID), with.get(SIMILARITY), picture, eye);
-          default ->
-              throw new IllegalArgumentException(
-                  "Cannot make an image again by transform " + transform.name());
-        };
+    PixelTensor again =
+        transform.name().equals(NOISE)
+            ? noise(
+                    eye.apply(picture),
+                    Integer.parseInt(with.get(STEPS)),
+                    new KeyedRandom(Long.parseLong(with.get(NOISE_KEY))))
+                .pixels
+            : eye.apply(edit(transform.name(), with, picture));
     check(
-        again.transform.pixelsSha256().equals(transform.pixelsSha256()),
+        again.sha256().equals(transform.pixelsSha256()),
         "Cannot make the image again: %s gives pixels %s, recorded are %s. Is it the same picture,"
             + " and the same model?",
         transform.name(),
-        again.transform.pixelsSha256(),
+        again.sha256(),
         transform.pixelsSha256());
-    return again.pixels;
+    return again;
+  }
+
+  /**
+   * Returns the rejected image as a picture, made again: at the size of {@code picture}, but for
+   * noise, which lies on what the model saw and is shown at its size, cut off at black and white.
+   *
+   * @param transform what was recorded
+   * @param picture the pair's own picture
+   * @param eye how the model takes a picture
+   * @throws IllegalArgumentException as {@link #rebuild}
+   */
+  public static RgbImage rebuildPicture(
+      Transform transform, RgbImage picture, ImagePreprocessor eye) {
+    PixelTensor pixels = rebuild(transform, picture, eye::apply);
+    return transform.name().equals(NOISE)
+        ? eye.picture(pixels)
+        : edit(transform.name(), transform.parameters(), picture);
   }
 
   static void checkSteps(int steps) {

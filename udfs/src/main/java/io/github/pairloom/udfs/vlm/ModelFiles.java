@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.ModelException;
+import io.github.pairloom.udfs.image.ImagePreprocessor;
 import io.github.pairloom.udfs.text.ChatTemplate;
 import java.io.IOException;
 import java.io.InputStream;
@@ -101,6 +102,19 @@ public final class ModelFiles {
       return ContentId.of(Files.readAllBytes(file("tokenizer.json")));
     } catch (IOException e) {
       throw new UncheckedIOException("Cannot read the tokenizer of " + folder, e);
+    }
+  }
+
+  /**
+   * Returns how the model takes a picture.
+   *
+   * @throws ModelException if the folder does not say
+   */
+  public ImagePreprocessor preprocessor() {
+    try {
+      return ImagePreprocessor.read(file("preprocessor_config.json"));
+    } catch (IOException e) {
+      throw new ModelException("Cannot read how model " + spec.path() + " takes images: " + e, e);
     }
   }
 

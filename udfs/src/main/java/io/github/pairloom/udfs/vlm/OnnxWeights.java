@@ -50,7 +50,7 @@ final class OnnxWeights implements AutoCloseable {
       ModelFiles files = new ModelFiles(spec);
       identity = files.identity();
       endTokens = files.endTokens();
-      preprocessor = ImagePreprocessor.read(files.folder().resolve("preprocessor_config.json"));
+      preprocessor = files.preprocessor();
       tokenizer = keep(TextTokenizer.open(files.folder(), List.of(files.imageToken())));
       promptEncoder = new PromptEncoder(files.chatTemplate(), tokenizer, files.imageToken());
       visionEncoder = keep(OnnxEngine.load(files.visionEncoder(), device, threads));
