@@ -58,6 +58,9 @@ public final class ExportStep implements Step {
   /** Reason code of a pair whose sides differ in their images, where no format has such pairs. */
   public static final String PAIR_OF_IMAGES = "pair-of-images";
 
+  /** Reason code of a pair whose two images were drawn for different splits. */
+  public static final String IMAGES_ON_BOTH_SIDES = "images-on-both-sides";
+
   // At one to two kilobytes a row, files of 100 to 200 MB: few enough to list, small enough to
   // read.
   private static final int ROWS_PER_FILE = 100_000;
@@ -125,23 +128,25 @@ public final class ExportStep implements Step {
                 functions.count_if(marked.and(ofImages ? functions.lit(true) : text)))
             .first();
     long read = counts.getLong(0);
-    long rows = counts.getLong(1);
+    long chosenRows = counts.getLong(1);
     long texts = counts.getLong(2);
-    checkSomethingToExport(warehouse, read, rows);
+    checkSomethingToExport(warehouse, read, chosenRows);
     SortedMap<String, Long> dropped = new TreeMap<>();
     drop(dropped, MARKER_IN_TEXT, counts.getLong(3));
-    drop(dropped, PAIR_OF_IMAGES, read - rows - counts.getLong(3));
+    drop(dropped, PAIR_OF_IMAGES, read - chosenRows - counts.getLong(3));
 
-    Dataset<Row> exported = pairs.where(taken);
+    Dataset<Row> chosen = pairs.where(taken);
     List<Split> splits =
         draw == null
-            ? Split.none(exported, rows, rowsPerFile)
+            ? Split.none(chosen, chosenRows, rowsPerFile)
             : Split.drawn(
-                exported,
-                rows,
+                chosen,
                 warehouse.readAsOf(Table.DUPLICATES, draw.duplicates().version()),
                 draw,
                 rowsPerFile);
+    long rows = splits.stream().mapToLong(Split::rows).sum();
+    drop(dropped, IMAGES_ON_BOTH_SIDES, chosenRows - rows);
+    Dataset<Row> exported = splits.stream().map(Split::pairs).reduce(Dataset::union).orElseThrow();
     List<Split> ofTexts = texts == rows ? splits : splits.stream().map(Split::ofTexts).toList();
     checkNoneIsEmpty(formats.contains(ExportFormat.TRL_JSONL) ? ofTexts : splits, draw);
     SortedMap<String, Long> rowsOfSplits = new TreeMap<>();

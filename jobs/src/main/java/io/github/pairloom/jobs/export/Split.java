@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.shiftrightunsigned;
 import static org.apache.spark.sql.functions.xxhash64;
 
+import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.schemas.CandidatePair;
 import java.util.List;
@@ -30,6 +31,8 @@ record Split(String name, Dataset<Row> pairs, long rows, int files) {
   static final String TRAIN = "train";
   static final String VALIDATION = "validation";
 
+  private static final String HELD = "held";
+
   /** Bits of a hash that a double holds. */
   private static final int DOUBLE_BITS = 53;
 
@@ -39,30 +42,46 @@ record Split(String name, Dataset<Row> pairs, long rows, int files) {
   }
 
   /**
-   * Returns the rows for training and those for validation, of which there may be none.
+   * Returns the rows for training and those for validation, of which there may be none. Pairs whose
+   * two images are on different sides are in neither.
    *
    * @param pairs rows of {@code preference_pairs}
-   * @param rows their number
    * @param duplicates table {@code duplicates}
    */
   static List<Split> drawn(
-      Dataset<Row> pairs, long rows, Dataset<Row> duplicates, Manifest.Draw draw, int rowsPerFile) {
+      Dataset<Row> pairs, Dataset<Row> duplicates, Manifest.Draw draw, int rowsPerFile) {
+    Dataset<Row> sided = withSide(pairs, duplicates, draw);
+    Dataset<Row> others =
+        pairs
+            .select(col("pair_id").as("of_pair"), ModelRows.rejectedImageId().as("image_id"))
+            .where(col("image_id").isNotNull());
+    if (!others.isEmpty()) {
+      Dataset<Row> otherSides =
+          withSide(others, duplicates, draw).select(col("of_pair"), col(HELD).as("other_held"));
+      sided =
+          sided
+              .join(otherSides, col("pair_id").equalTo(col("of_pair")), "left")
+              .where(col("of_pair").isNull().or(col("other_held").equalTo(col(HELD))))
+              .drop("of_pair", "other_held");
+    }
+    Dataset<Row> train = sided.where(not(col(HELD))).drop(HELD);
+    Dataset<Row> validation = sided.where(col(HELD)).drop(HELD);
+    return List.of(
+        of(TRAIN, train, train.count(), rowsPerFile),
+        of(VALIDATION, validation, validation.count(), rowsPerFile));
+  }
+
+  /** Adds column {@value #HELD}: whether a row's image is for validation. */
+  private static Dataset<Row> withSide(
+      Dataset<Row> rows, Dataset<Row> duplicates, Manifest.Draw draw) {
     Column hash = xxhash64(lit(draw.seed()), lit(VALIDATION), col(DedupStep.KEPT_IMAGE));
     Column uniform =
         shiftrightunsigned(hash, Long.SIZE - DOUBLE_BITS)
             .cast("double")
             .multiply(Math.scalb(1.0, -DOUBLE_BITS));
-    Column held = uniform.lt(draw.validationShare());
-    Dataset<Row> sided = DedupStep.withKeptImage(pairs, duplicates);
-    Dataset<Row> validation = sided.where(held).drop(DedupStep.KEPT_IMAGE);
-    long validationRows = validation.count();
-    return List.of(
-        of(
-            TRAIN,
-            sided.where(not(held)).drop(DedupStep.KEPT_IMAGE),
-            rows - validationRows,
-            rowsPerFile),
-        of(VALIDATION, validation, validationRows, rowsPerFile));
+    return DedupStep.withKeptImage(rows, duplicates)
+        .withColumn(HELD, uniform.lt(draw.validationShare()))
+        .drop(DedupStep.KEPT_IMAGE);
   }
 
   /** Returns those of the rows that a format without pairs of images has. */

@@ -389,7 +389,7 @@ class TestExportStep {
       Set<String> smaller = Set.of();
       for (double share : new double[] {0.1, 0.5}) {
         Manifest.Draw draw = new Manifest.Draw(share, seed, null);
-        List<Split> splits = Split.drawn(table, pairs.size(), duplicates, draw, 100);
+        List<Split> splits = Split.drawn(table, duplicates, draw, 100);
         Map<String, Set<String>> sides = new TreeMap<>();
         long rows = 0;
         for (Split split : splits) {
@@ -620,6 +620,31 @@ class TestExportStep {
     assertEquals(Map.of("pair-of-images", 5L), forTrl.dropped());
     assertFalse(Files.exists(export.resolve("images/rejected")));
     assertTrue(Files.readString(export.resolve("README.md")).contains("Left out: 5, because both"));
+  }
+
+  @Test
+  void aPairOfTwoImagesIsOnASideOnlyIfBothOfThemAre() throws IOException {
+    // Seed 7 draws OWN_FILE at 0.17 and IN_TAR at 0.43.
+    CandidatePair text = pair("text", OWN_FILE, "Where?", "Here.", "There.");
+    CandidatePair other = pair("other", IN_TAR, "Where?", "Here.", "There.");
+    CandidatePair mixed =
+        ofImage(
+            "mixed",
+            IN_TAR,
+            new Transform(
+                "other-image", Map.of("image-id", ContentId.of(OWN_FILE)), id("pixels"), null));
+    add(text, other, mixed);
+
+    StepResult result = export(List.of(ExportFormat.PARQUET, ExportFormat.SWIFT_JSONL), 0.3);
+
+    assertEquals(2, result.written());
+    assertEquals(Map.of("images-on-both-sides", 1L), result.dropped());
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    assertEquals(
+        List.of(other.pairId()),
+        lines(export.resolve("swift")).stream().map(line -> line.get("pair_id").asText()).toList());
+    assertTrue(Files.readString(export.resolve("README.md")).contains("Left out: 1, because one"));
+    assertEquals(3, export(List.of(ExportFormat.PARQUET, ExportFormat.SWIFT_JSONL), 0).written());
   }
 
   @Test
