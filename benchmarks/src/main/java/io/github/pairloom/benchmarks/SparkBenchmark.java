@@ -36,7 +36,7 @@ final class SparkBenchmark implements Benchmark {
    * Strategies over the demo set's samples: few, of which the step's planning and commits are a
    * good part, and many.
    */
-  private static final List<Integer> STRATEGIES = List.of(10, 100);
+  private static final List<Integer> STRATEGIES = List.of(10, 150);
 
   /** What the step came to, and its seconds. */
   private record Timed(StepResult result, double seconds) {}

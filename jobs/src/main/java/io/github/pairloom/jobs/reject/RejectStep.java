@@ -49,14 +49,19 @@ public final class RejectStep implements Step {
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model, embedder);
     ModelCounters counters = ModelCounters.register(context.spark());
     OtherImages others = new OtherImages(context);
-    return ModelRows.run(
-        context,
-        Table.PAIRS,
-        "pair_id",
-        candidates,
-        fresh -> others.joined(fresh, model, counters),
-        journal -> RejectRows.of(context, model, embedder, journal, counters),
-        counters);
+    StepResult result =
+        ModelRows.run(
+            context,
+            Table.PAIRS,
+            "pair_id",
+            candidates,
+            fresh -> others.joined(fresh, model, counters),
+            journal -> RejectRows.of(context, model, embedder, journal, counters),
+            counters);
+    if (result.read() + result.alreadyDone() == 0) {
+      throw nothingToReject(context);
+    }
+    return result;
   }
 
   @Override
@@ -65,7 +70,18 @@ public final class RejectStep implements Step {
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
     Dataset<Row> candidates =
         candidates(context.warehouse(), recipe, model, TextEmbeddings.revision(recipe));
-    return Optional.of(ModelRows.pending(context, Table.PAIRS, "pair_id", candidates));
+    Pending pending = ModelRows.pending(context, Table.PAIRS, "pair_id", candidates);
+    if (pending.amount() == 0 && candidates.isEmpty()) {
+      throw nothingToReject(context);
+    }
+    return Optional.of(pending);
+  }
+
+  private static JobException nothingToReject(StepContext context) {
+    return new JobException(
+        "Nothing to reject: table responses in "
+            + context.warehouse().root()
+            + " has no usable row for this recipe. Run the steps ingest and reference first");
   }
 
   /**
@@ -78,12 +94,6 @@ public final class RejectStep implements Step {
     Dataset<Row> responses =
         ReferenceStep.usable(warehouse, recipe, model)
             .select(col("response_id"), col("sample_id"), col("text").as("chosen"));
-    if (responses.isEmpty()) {
-      throw new JobException(
-          "Nothing to reject: table responses in "
-              + warehouse.root()
-              + " has no usable row for this recipe. Run the steps ingest and reference first");
-    }
     Dataset<Row> samples =
         ModelRows.withImages(warehouse, warehouse.read(Table.SAMPLES).join(responses, "sample_id"));
     List<RejectionStrategy> strategies = recipe.reject().strategies();

@@ -54,6 +54,9 @@ public final class ScoreStep implements Step {
     for (ModelSpec model : models) {
       all = sum(all, score(context, pairs, model));
     }
+    if (all.read() + all.alreadyDone() == 0) {
+      throw nothingToScore(context);
+    }
     return all;
   }
 
@@ -71,12 +74,23 @@ public final class ScoreStep implements Step {
 
   @Override
   public Optional<Pending> pending(StepContext context) {
+    Dataset<Row> pairs = usable(context);
     long rows = 0;
     for (ModelSpec spec : models(context.recipe())) {
-      Dataset<Row> candidates = candidates(context, usable(context), spec, scorer(spec));
+      Dataset<Row> candidates = candidates(context, pairs, spec, scorer(spec));
       rows += ModelRows.pending(context, Table.SCORES, "score_id", candidates).amount();
     }
+    if (rows == 0 && pairs.isEmpty()) {
+      throw nothingToScore(context);
+    }
     return Optional.of(Pending.rows(rows));
+  }
+
+  private static JobException nothingToScore(StepContext context) {
+    return new JobException(
+        "Nothing to score: table pairs in "
+            + context.warehouse().root()
+            + " has no usable row. Run the reject step first, on the same warehouse.");
   }
 
   private static List<ModelSpec> models(Recipe recipe) {
@@ -144,12 +158,6 @@ public final class ScoreStep implements Step {
             .read(Table.IMAGES)
             .select(col("image_id").as("other_id"), struct(columns).as(OTHER_IMAGE));
     Dataset<Row> pairs = warehouse.read(Table.PAIRS).where(col("drop_reason").isNull());
-    if (pairs.isEmpty()) {
-      throw new JobException(
-          "Nothing to score: table pairs in "
-              + warehouse.root()
-              + " has no usable row. Run the reject step first, on the same warehouse.");
-    }
     return pairs
         .join(others, ModelRows.rejectedImageId().equalTo(col("other_id")), "left")
         .drop("other_id");
