@@ -10,8 +10,11 @@ import io.github.pairloom.udfs.strategy.Workbench;
 import io.github.pairloom.udfs.vlm.Batching;
 import io.github.pairloom.udfs.vlm.ImageFeatures;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** A strategy over samples as step {@code reject} runs it, without Spark. */
 final class EngineRun {
@@ -31,25 +34,42 @@ final class EngineRun {
   /** Returns a rejection of each sample, in order; samples about one image follow each other. */
   static List<Rejection> reject(
       RejectionStrategy strategy, List<DemoSet.Sample> samples, Workbench bench, long seed) {
-    return reject(List.of(strategy), samples, bench, seed);
+    return reject(samples.stream().map(sample -> new Row(sample, strategy)), bench, seed);
   }
 
-  /** Returns a rejection of each sample by each strategy, all of a sample together. */
-  static List<Rejection> reject(
+  /**
+   * Has each sample rejected by each strategy, in the order in which step {@code reject} has them:
+   * all of an image together, and these by a hash, so that long and short responses meet.
+   */
+  static void rejectAll(
       List<RejectionStrategy> strategies,
       List<DemoSet.Sample> samples,
       Workbench bench,
       long seed) {
+    record Placed(Row row, long place) {}
+    List<Row> rows =
+        samples.stream()
+            .flatMap(
+                sample ->
+                    IntStream.range(0, strategies.size())
+                        .mapToObj(
+                            i ->
+                                new Placed(
+                                    new Row(sample, strategies.get(i)),
+                                    KeyedRandom.of(i).with(sample.prompt()).key())))
+            .sorted(
+                Comparator.comparing((Placed placed) -> placed.row.sample.id())
+                    .thenComparing(Placed::place))
+            .map(Placed::row)
+            .toList();
+    reject(rows.stream(), bench, seed);
+  }
+
+  private static List<Rejection> reject(Stream<Row> rows, Workbench bench, long seed) {
     EngineRun run = new EngineRun(bench, seed);
     List<Rejection> rejections = new ArrayList<>();
     new RowsUnderWay<>(
-            samples.stream()
-                .flatMap(sample -> strategies.stream().map(strategy -> new Row(sample, strategy)))
-                .iterator(),
-            run::begin,
-            bench::await,
-            () -> {},
-            Batching.DEFAULTS.aheadMegabytes())
+            rows.iterator(), run::begin, bench::await, () -> {}, Batching.DEFAULTS.aheadMegabytes())
         .forEachRemaining(rejections::add);
     return rejections;
   }
