@@ -57,8 +57,8 @@ public final class ImageSight {
     if (struct == null) {
       throw new BadImageException(ImageDefect.MISSING, "The image is not in table images");
     }
-    Image image = Image.CODEC.fromRow(struct);
-    if (!image.imageId().equals(imageId)) {
+    if (!struct.getAs("image_id").equals(imageId)) {
+      Image image = Image.CODEC.fromRow(struct);
       PixelTensor pixels = model.preprocess(read(image));
       encoded =
           new Encoded(
