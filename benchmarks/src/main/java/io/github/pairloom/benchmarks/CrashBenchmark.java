@@ -269,7 +269,7 @@ final class CrashBenchmark implements Benchmark {
           String name = exports.relativize(file).toString();
           // Parquet files and what lists them hold no fixed order of bytes; their rows are a
           // table's.
-          boolean bytes = name.contains("/trl/");
+          boolean bytes = name.matches(".*/(trl|swift|images)/.*");
           contents.put(
               "exports/" + name.replaceFirst("part-.*", "part"),
               bytes ? HexFormat.of().formatHex(Files.readAllBytes(file)) : "");
@@ -303,6 +303,8 @@ final class CrashBenchmark implements Benchmark {
         name: crash
         source: {name: scenes, format: llava, path: '%s', image-root: '%s'}
         model: {path: '%s'}
+        reject: {strategies: [{type: bdhs-attention}, {type: crop}]}
+        export: {formats: [parquet, trl-jsonl, swift-jsonl]}
         recovery: {batch-rows: 12}
         """
             .formatted(source, data, models.resolve("demo")));

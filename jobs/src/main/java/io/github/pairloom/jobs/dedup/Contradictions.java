@@ -174,11 +174,7 @@ final class Contradictions {
       dense = replace(dense, lit(space), lit(""));
     }
     return xxhash64(
-        col(DedupStep.KEPT_IMAGE),
-        to_json(col("context")),
-        col("prompt"),
-        to_json(col("condition")),
-        dense);
+        col(DedupStep.KEPT_IMAGE), col("context"), col("prompt"), col("condition"), dense);
   }
 
   /** A text with all that must be the same for it to be the same statement. */
