@@ -4,7 +4,6 @@ import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
 import java.io.Serializable;
 import java.util.EnumMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.sql.SparkSession;
@@ -18,20 +17,18 @@ import org.apache.spark.util.LongAccumulator;
 public final class ModelCounters implements Serializable, AutoCloseable {
   private static final long serialVersionUID = 1L;
   private static final double NANOS_PER_MILLI = 1e6;
-  private static final double NANOS = 1e9;
 
-  private final EnumMap<Figure, LongAccumulator> sums = new EnumMap<>(Figure.class);
+  private final EnumMap<Figure, LongAccumulator> sums;
+  private final EnumMap<Figure, Long> before = new EnumMap<>(Figure.class);
 
-  private ModelCounters() {}
+  private ModelCounters(Map<Figure, LongAccumulator> sums) {
+    this.sums = new EnumMap<>(sums);
+    sums.forEach((figure, sum) -> before.put(figure, sum.value()));
+  }
 
   /** Returns counters of the session's executors, at zero. */
   public static ModelCounters register(SparkSession spark) {
-    ModelCounters counters = new ModelCounters();
-    for (Figure figure : Figure.values()) {
-      String name = "pairloom " + figure.name().toLowerCase(Locale.ROOT).replace('_', ' ');
-      counters.sums.put(figure, spark.sparkContext().longAccumulator(name));
-    }
-    return counters;
+    return new ModelCounters(ModelSource.of(spark.sparkContext()).sums());
   }
 
   /** Hands in what this executor's models did. */
@@ -51,7 +48,7 @@ public final class ModelCounters implements Serializable, AutoCloseable {
       figures.put("remote-answers-kept", sum(Figure.REMOTE_ANSWERS_KEPT));
       figures.put("remote-tokens-read", sum(Figure.REMOTE_TOKENS_READ));
       figures.put("remote-tokens-written", sum(Figure.REMOTE_TOKENS_WRITTEN));
-      figures.put("remote-cost", sum(Figure.REMOTE_NANO_COST) / NANOS);
+      figures.put("remote-cost", spent().cost());
     }
     if (sum(Figure.REQUESTS) == 0 && sum(Figure.MODEL_LOADS) == 0) {
       return figures;
@@ -77,7 +74,18 @@ public final class ModelCounters implements Serializable, AutoCloseable {
     return figures;
   }
 
+  /** Returns what models behind HTTP were paid for so far. Read on the driver. */
+  Spending.Amount spent() {
+    return new Spending.Amount(
+        count(Figure.REMOTE_TOKENS_READ) + count(Figure.REMOTE_TOKENS_WRITTEN),
+        count(Figure.REMOTE_NANO_COST));
+  }
+
   private double sum(Figure figure) {
-    return sums.get(figure).value();
+    return count(figure);
+  }
+
+  private long count(Figure figure) {
+    return sums.get(figure).value() - before.get(figure);
   }
 }

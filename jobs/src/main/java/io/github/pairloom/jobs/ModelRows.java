@@ -105,6 +105,7 @@ public final class ModelRows {
    *     alone, whatever the partition. Keeps the journal that it is given
    * @param counters what {@code work} counts in
    * @throws TooManyBadRowsException if the error budget is spent; the batch is not committed then
+   * @throws SpendingCapException if the recipe may not spend more; what was begun is committed
    */
   public static StepResult run(
       StepContext context,
@@ -117,23 +118,33 @@ public final class ModelRows {
     Amount amount = Amount.of(context, table, key, candidates);
     Dataset<Row> fresh = fresh(context, table, key, candidates);
     long begun = amount.fresh;
-    Batches done = new Batches(context, table, key, work);
+    Spending spending = Spending.open(context, table, counters);
+    Batches done = new Batches(context, table, key, work, spending);
     if (begun > 0) {
       int batchRows = context.recipe().recovery().batchRows();
       int batches = Math.toIntExact((begun + batchRows - 1) / batchRows);
-      int tasks = tasks(context);
-      String together = Arrays.asList(candidates.columns()).contains("image_id") ? "image_id" : key;
+      int slices = spending.slices(begun, batches);
+      // Of a slice, so that a batch has about as many however it is cut.
+      int tasks = Math.max(1, Math.toIntExact((long) tasks(context) * batches / slices));
+      boolean ofImages = Arrays.asList(candidates.columns()).contains("image_id");
+      // Under a cap slices are to be small, so that the first one spends little.
+      String together = ofImages && !spending.isCapped() ? "image_id" : key;
       // Rows about one image go to one task, one after the other: it is encoded once. All batches
       // are of one RDD, whose shuffle is made once: a cached Dataset would be made anew after each
       // commit, as it reads the table that is written.
       JavaRDD<Row> todo =
           complete
               .apply(fresh)
-              .repartition(Math.multiplyExact(batches, tasks), functions.col(together))
+              .repartition(Math.multiplyExact(slices, tasks), functions.col(together))
               .sortWithinPartitions(together, key)
               .toJavaRDD();
-      for (int from = 0; from < todo.getNumPartitions(); from += tasks) {
-        done.commit(partitions(todo, from, from + tasks));
+      long[] rows = spending.isCapped() ? rowsOfSlices(todo, tasks) : alike(begun, slices);
+      int taken;
+      for (int slice = 0; slice < slices; slice += taken) {
+        taken = spending.affordable(rows, slice, batchRows);
+        done.commit(
+            partitions(todo, slice * tasks, (slice + taken) * tasks),
+            Arrays.stream(rows, slice, slice + taken).sum());
       }
     }
     return new StepResult(
@@ -152,6 +163,31 @@ public final class ModelRows {
     return PartitionPruningRDD.create(rows.rdd(), some).toJavaRDD();
   }
 
+  /** Returns the rows of each slice of so many partitions. */
+  private static long[] rowsOfSlices(JavaRDD<Row> todo, int tasks) {
+    List<Long> counts =
+        todo.mapPartitions(
+                rows -> {
+                  long count = 0;
+                  for (; rows.hasNext(); rows.next()) {
+                    count++;
+                  }
+                  return List.of(count).iterator();
+                })
+            .collect();
+    long[] slices = new long[counts.size() / tasks];
+    for (int i = 0; i < counts.size(); i++) {
+      slices[i / tasks] += counts.get(i);
+    }
+    return slices;
+  }
+
+  private static long[] alike(long rows, int slices) {
+    long[] all = new long[slices];
+    Arrays.fill(all, rows / slices);
+    return all;
+  }
+
   /** Spark's own setting, but fixed: adaptive execution would merge small inputs into one task. */
   private static int tasks(StepContext context) {
     return Integer.parseInt(context.spark().conf().get("spark.sql.shuffle.partitions"));
@@ -163,6 +199,7 @@ public final class ModelRows {
     private final Table table;
     private final String key;
     private final Function<RowJournal, MapPartitionsFunction<Row, Row>> work;
+    private final Spending spending;
     private final Map<String, Long> dropped = new TreeMap<>();
     private final Map<String, Long> faults = new TreeMap<>();
     private long written;
@@ -172,19 +209,35 @@ public final class ModelRows {
         StepContext context,
         Table table,
         String key,
-        Function<RowJournal, MapPartitionsFunction<Row, Row>> work) {
+        Function<RowJournal, MapPartitionsFunction<Row, Row>> work,
+        Spending spending) {
       this.context = context;
       this.table = table;
       this.key = key;
       this.work = work;
+      this.spending = spending;
     }
 
     long read() {
       return written + Run.total(dropped) + Run.total(faults);
     }
 
-    /** Works on {@code rows} and commits them, again while rows are found that end processes. */
-    void commit(JavaRDD<Row> rows) {
+    /**
+     * Works on {@code rows} and commits them, again while rows are found that end processes.
+     *
+     * @param count of the rows, or about that
+     */
+    void commit(JavaRDD<Row> rows, long count) {
+      spending.begin(count);
+      try {
+        commit(rows);
+      } finally {
+        // Whatever became of it was paid for.
+        spending.record();
+      }
+    }
+
+    private void commit(JavaRDD<Row> rows) {
       RowJournal journal = RowJournal.open(context, table, key);
       while (true) {
         try {
@@ -213,6 +266,8 @@ public final class ModelRows {
               .persist(StorageLevel.MEMORY_AND_DISK());
       try {
         List<Row> counts = outcome.groupBy("drop_reason").count().collectAsList();
+        // Before the commit: after it, the rows would not be worked on again.
+        spending.record();
         if (counts.isEmpty()) {
           return;
         }

@@ -51,6 +51,20 @@ public final class Settings {
     return text(tree(settings, Setting::shapes));
   }
 
+  /** Returns the settings of {@code type} in {@code settings}, those within others too. */
+  public static <T> Stream<T> within(Object settings, Class<T> type) {
+    if (type.isInstance(settings)) {
+      return Stream.of(type.cast(settings));
+    }
+    if (settings instanceof List<?> list) {
+      return list.stream().flatMap(each -> within(each, type));
+    }
+    return settings instanceof Record record
+        ? Stream.of(record.getClass().getRecordComponents())
+            .flatMap(component -> within(valueOf(record, component), type))
+        : Stream.empty();
+  }
+
   private static String text(Object tree) {
     try {
       return JSON.writeValueAsString(tree);

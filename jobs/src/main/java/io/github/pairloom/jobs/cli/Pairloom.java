@@ -1,6 +1,7 @@
 package io.github.pairloom.jobs.cli;
 
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.SpendingCapException;
 import io.github.pairloom.jobs.TooManyBadRowsException;
 import io.github.pairloom.jobs.recipe.RecipeException;
 import java.util.List;
@@ -30,12 +31,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  ./pairloom run conf/recipes/quickstart.yaml",
       "  ./pairloom show preference_pairs conf/recipes/quickstart.yaml --limit 3",
       "",
-      "Exit codes: 0 done, 2 wrong usage or recipe, 3 too many bad rows, 1 anything else."
+      "Exit codes: 0 done, 2 wrong usage or recipe, 3 too many bad rows, 4 stopped at"
+          + " the recipe's cap on spending, 1 anything else."
     })
 public final class Pairloom implements Runnable {
   static final int FAILED = 1;
   static final int WRONG_USAGE = 2;
   static final int TOO_MANY_BAD_ROWS = 3;
+  static final int SPENDING_CAP = 4;
 
   @Spec private CommandSpec spec;
 
@@ -116,6 +119,9 @@ public final class Pairloom implements Runnable {
   private static int exitCode(Throwable e) {
     if (e instanceof RecipeException) {
       return WRONG_USAGE;
+    }
+    if (e instanceof SpendingCapException) {
+      return SPENDING_CAP;
     }
     return e instanceof TooManyBadRowsException ? TOO_MANY_BAD_ROWS : FAILED;
   }

@@ -4,11 +4,15 @@ import static org.apache.spark.sql.functions.col;
 
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.Pending;
+import io.github.pairloom.jobs.Spending;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.schemas.Run;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.Settings;
+import io.github.pairloom.udfs.remote.ChatEndpoint;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,8 +29,9 @@ import picocli.CommandLine.Parameters;
     name = "plan",
     mixinStandardHelpOptions = true,
     description =
-        "Tells what each step of a recipe has to do, and how long and how many tokens that takes if"
-            + " it goes as in the step's last run on this warehouse. Writes nothing.")
+        "Tells what each step of a recipe has to do, how long and how many tokens that takes and what"
+            + " it costs if it goes as in the step's last run on this warehouse, and what models"
+            + " behind HTTP may cost. Writes nothing.")
 final class PlanCommand implements Callable<Integer> {
   private final Terminal terminal;
   private final List<Steps.Entry> steps;
@@ -62,6 +67,7 @@ final class PlanCommand implements Callable<Integer> {
         }
         terminal.out().printf("%-10s %s%n", entry.name(), line);
       }
+      priced(context).forEach(terminal.out()::println);
     }
     return 0;
   }
@@ -71,6 +77,39 @@ final class PlanCommand implements Callable<Integer> {
     return pending.amount() == 0 || !pending.unit().equals(Pending.ROWS)
         ? todo
         : todo + lastRun(step, context).map(run -> estimate(pending, run)).orElse("");
+  }
+
+  /** Returns a line on each priced endpoint, and one on what is spent and may be. */
+  private static List<String> priced(StepContext context) {
+    List<String> lines = new ArrayList<>();
+    Settings.within(context.recipe().reject(), ChatEndpoint.class)
+        .distinct()
+        .filter(endpoint -> endpoint.readPrice() + endpoint.writtenPrice() > 0)
+        .forEach(
+            endpoint ->
+                lines.add(
+                    String.format(
+                        Locale.ROOT,
+                        "%s at %s: %s for a million tokens read, %s written; an answer of max-tokens %s costs %.6g",
+                        endpoint.model(),
+                        endpoint.url(),
+                        endpoint.readPrice(),
+                        endpoint.writtenPrice(),
+                        endpoint.maxTokens(),
+                        endpoint.nanoCost(0, endpoint.maxTokens()) / 1e9)));
+    Spending.Amount spent = Spending.soFar(context);
+    RemoteSettings cap = context.recipe().remote();
+    if (!lines.isEmpty() || spent.tokens() > 0 || cap.maxTokens() > 0) {
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "spent      %d tokens (remote.max-tokens: %s), %.6g (remote.max-cost: %s) by this recipe's runs so far",
+              spent.tokens(),
+              cap.maxTokens() == 0 ? "none" : cap.maxTokens(),
+              spent.cost(),
+              cap.maxCost() == 0 ? "none" : cap.maxCost()));
+    }
+    return lines;
   }
 
   /** Returns the last run of a step that worked on anything. */

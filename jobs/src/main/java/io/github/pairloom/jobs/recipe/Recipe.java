@@ -5,6 +5,7 @@ import static io.github.pairloom.schemas.Check.check;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.Settings;
+import io.github.pairloom.udfs.remote.ChatEndpoint;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 
@@ -45,6 +46,12 @@ public record Recipe(
         name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),
         "Invalid name: '%s' (must be kebab-case, such as my-pairs)",
         name);
+    check(
+        remote.maxCost() == 0
+            || Settings.within(reject, ChatEndpoint.class)
+                .anyMatch(endpoint -> endpoint.readPrice() + endpoint.writtenPrice() > 0),
+        "Invalid remote: max-cost is %s, but no endpoint has a read-price or written-price",
+        remote.maxCost());
   }
 
   /**

@@ -1,5 +1,7 @@
 package io.github.pairloom.jobs.recipe;
 
+import static io.github.pairloom.schemas.Check.check;
+
 import io.github.pairloom.udfs.Setting;
 import java.io.Serializable;
 
@@ -7,6 +9,8 @@ import java.io.Serializable;
  * How models behind HTTP are paid for. Nothing here shapes a row.
  *
  * @param cache whether their answers are kept
+ * @param maxTokens most tokens, read and written, in all runs of the recipe on a warehouse; 0: any
+ * @param maxCost most money, by the prices of the endpoints, likewise
  */
 public record RemoteSettings(
     @Setting(
@@ -15,8 +19,26 @@ public record RemoteSettings(
                     + " question is paid for twice, in whatever run or recipe. The folder may be"
                     + " removed when no run is under way",
             defaults = "true")
-        boolean cache)
+        boolean cache,
+    @Setting(
+            value =
+                "Most tokens, read and written, that models behind HTTP are paid for in all runs of"
+                    + " the recipe (by its name) on a warehouse; the step stops before the batch"
+                    + " that would go over; 0: no cap",
+            defaults = "0")
+        long maxTokens,
+    @Setting(
+            value =
+                "Most that they cost, by the read-price and written-price of their endpoints,"
+                    + " likewise; 0: no cap",
+            defaults = "0.0")
+        double maxCost)
     implements Serializable {
   /** What holds where a recipe says nothing. */
-  public static final RemoteSettings DEFAULTS = new RemoteSettings(true);
+  public static final RemoteSettings DEFAULTS = new RemoteSettings(true, 0, 0);
+
+  public RemoteSettings {
+    check(maxTokens >= 0, "Invalid max-tokens: %s (must be at least 0)", maxTokens);
+    check(maxCost >= 0, "Invalid max-cost: %s (must be at least 0)", maxCost);
+  }
 }

@@ -213,6 +213,7 @@ class TestRecipeReader {
               row-seconds: 5
             remote:
               cache: false
+              max-tokens: 9
             """);
     Bdhs greedy = new Bdhs(1, 1, 0, new Sampling(0, 1, 256));
     Bdhs defaults = new Bdhs(5, 0.97, 0.5, new Sampling(0.7, 1, 256));
@@ -272,7 +273,7 @@ class TestRecipeReader {
             new ExportSettings(List.of(), "out", 0.1),
             new ErrorBudget(3, 0.25),
             new RecoverySettings(4, 5),
-            new RemoteSettings(false));
+            new RemoteSettings(false, 9, 0));
     assertEquals(expected, recipe);
   }
 
@@ -449,6 +450,19 @@ class TestRecipeReader {
     assertNotEquals(
         free.pairId(free.reject().strategies().get(0)),
         wilder.pairId(wilder.reject().strategies().get(0)));
+  }
+
+  @Test
+  void aCapOnCostNeedsAPrice() {
+    String rewriter =
+        "reject: {strategies: [{type: corruption, endpoint: {url: 'http://h/v1', model: m%s}}]}\n";
+    String cap = "remote: {max-cost: 5}\n";
+    List<String> problems = problems(SMALLEST + rewriter.formatted("") + cap);
+    assertEquals(1, problems.size(), problems::toString);
+    assertTrue(
+        problems.get(0).contains("remote: Invalid remote: max-cost is 5.0"), problems.get(0));
+    assertEquals(
+        5, read(SMALLEST + rewriter.formatted(", written-price: 0.6") + cap).remote().maxCost());
   }
 
   @Test

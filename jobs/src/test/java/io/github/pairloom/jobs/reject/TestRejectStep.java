@@ -23,11 +23,16 @@ import io.github.pairloom.schemas.Span;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
@@ -50,7 +55,7 @@ class TestRejectStep {
 
   @BeforeAll
   static void makePairsInOnePartition() throws IOException {
-    spark = Pairs.startSpark("local[2,2]");
+    spark = Pairs.startSpark("local[2,2]", metrics());
     recipe = recipe();
     warehouse = Pairs.warehouse(spark, folder.resolve("one"));
     pairs = pairs(warehouse, 1);
@@ -116,6 +121,39 @@ class TestRejectStep {
       hadoop.unset("fs.file.impl.disable.cache");
     }
     assertTrue(failuresOfReject > 0, "no task of reject failed");
+  }
+
+  @Test
+  void sparksMetricsSystemHasWhatTheModelsDid() throws IOException {
+    URI page =
+        URI.create(
+            spark.sparkContext().uiWebUrl().get().replaceFirst("//[^:]+", "//127.0.0.1")
+                + "/metrics/prometheus");
+    String scraped;
+    try (InputStream in = page.toURL().openStream()) {
+      scraped = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+    for (String figure : List.of("model_loads", "tokens_decoded", "requests", "queue_wait_nanos")) {
+      assertTrue(
+          Pattern.compile(
+                  "^metrics_pairloom_driver_pairloom_" + figure + "_Value\\{.*\\} [1-9]",
+                  Pattern.MULTILINE)
+              .matcher(scraped)
+              .find(),
+          figure + "\n" + scraped);
+    }
+  }
+
+  /** Returns the settings of conf/cluster that are about metrics, and a page to read them from. */
+  private static Map<String, String> metrics() throws IOException {
+    Map<String, String> settings = new HashMap<>(Map.of("spark.ui.port", "0"));
+    for (String line : Files.readAllLines(ROOT.resolve("conf/cluster/standalone.conf"))) {
+      if (line.startsWith("spark.metrics.")) {
+        String[] parts = line.split(" +", 2);
+        settings.put(parts[0], parts[1]);
+      }
+    }
+    return settings;
   }
 
   @Test

@@ -66,17 +66,17 @@ public final class Pairs {
 
   /** Starts Spark with Delta on two threads. */
   public static SparkSession startSpark() {
-    return startSpark("local[2]");
+    return startSpark("local[2]", Map.of("spark.ui.enabled", "false"));
   }
 
-  /** Returns a session as {@code startSpark()} does, on this master. */
-  public static SparkSession startSpark(String master) {
+  /** Returns a session as {@code startSpark()} does, on this master and with these settings. */
+  public static SparkSession startSpark(String master, Map<String, String> settings) {
     SparkSession.Builder builder = SparkSession.builder();
     LocalFiles.settings().forEach(builder::config);
+    settings.forEach(builder::config);
     SparkSession spark =
         builder
             .master(master)
-            .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "3")
             // Tables are tiny: compiling code for each query would take longer than running it.
             .config("spark.sql.codegen.wholeStage", "false")
