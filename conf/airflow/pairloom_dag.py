@@ -8,8 +8,11 @@ and commits in batches, so a retry goes on where the last try stopped, and a sec
 is done adds nothing. Two runs on one warehouse at once do no harm either: of two that would add the
 same rows, the second stops and says so. max_active_runs and the pools are there to save GPU hours.
 
-Exit codes: 2 is a mistake in the recipe, 3 means more bad rows than the recipe allows. Trying again
-helps neither, but costs only a minute each.
+Exit codes: 2 is a mistake in the recipe, 3 means more bad rows than the recipe allows, 4 that its cap on
+spending is reached. Trying again helps none of them, but costs only a minute each.
+
+Where the connection's deploy mode is cluster on YARN, newer providers (those that know the argument
+`durable`) want yarn_track_via_rm_api=True or durable=False as well.
 """
 
 from __future__ import annotations

@@ -153,7 +153,8 @@ final class LocalCluster implements AutoCloseable {
     return new ProcessBuilder(command);
   }
 
-  private Finished finish(ProcessBuilder builder) {
+  /** Runs a process that submits to a cluster, and waits for its end. */
+  static Finished finish(ProcessBuilder builder) {
     try {
       Process process = environment(builder).redirectErrorStream(true).start();
       process.getOutputStream().close();

@@ -20,9 +20,11 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 import java.util.jar.JarOutputStream;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -47,6 +49,7 @@ class TestCluster {
   private static LocalCluster.Finished inClient;
   private static LocalCluster.Finished inCluster;
   private static LocalCluster.Finished withoutGpus;
+  private static LocalCluster.Finished dag;
   private static String logs;
 
   @BeforeAll
@@ -97,6 +100,7 @@ class TestCluster {
       inCluster =
           cluster.pairloom(
               submit, List.of("ingest", recipe.toString(), "--warehouse", warehouse("cluster")));
+      dag = runDag(cluster, recipe);
       logs = cluster.workerLogs();
     }
   }
@@ -173,6 +177,122 @@ class TestCluster {
     String others = reasons.get("scene");
     assertTrue(others.contains("null"), others);
     assertFalse(others.matches(".*(died|timed|failed).*"), others);
+  }
+
+  @Test
+  void theBillOfMaterialsNamesWhatTheJarCarries() throws IOException {
+    JsonNode bill = new ObjectMapper().readTree(ROOT.resolve("jobs/target/bom.json").toFile());
+    Set<String> named = new HashSet<>();
+    for (JsonNode component : bill.get("components")) {
+      named.add(
+          "%s:%s:%s"
+              .formatted(
+                  component.path("group").asText(),
+                  component.path("name").asText(),
+                  component.path("version").asText()));
+    }
+    Set<String> carried = new HashSet<>();
+    try (JarFile jar = new JarFile(LocalCluster.jar().toFile())) {
+      for (JarEntry entry : jar.stream().toList()) {
+        if (entry.getName().matches("META-INF/maven/.*/pom\\.properties")) {
+          Properties of = new Properties();
+          of.load(jar.getInputStream(entry));
+          carried.add(
+              String.join(
+                  ":",
+                  of.getProperty("groupId"),
+                  of.getProperty("artifactId"),
+                  of.getProperty("version")));
+        }
+      }
+    }
+    assertTrue(carried.size() > 10, carried::toString);
+    carried.removeIf(one -> one.startsWith("io.github.pairloom:pairloom-jobs:"));
+    carried.removeAll(named);
+    assertEquals(Set.of(), carried, "in the jar, and not in bom.json");
+  }
+
+  @Test
+  void theStepsOfTheDagRunTwiceAndTheSecondTimeFindNothingNew() {
+    assertEquals(0, dag.exitCode(), () -> dag.output() + logs);
+    List<String> steps =
+        List.of("ingest", "reference", "reject", "score", "dedup", "select", "export");
+    // The last reconciliation of a step is that of the second time.
+    Map<String, String> last = new HashMap<>();
+    Map<String, Integer> times = new HashMap<>();
+    for (String line : dag.output().lines().toList()) {
+      String step = line.replaceFirst(" .*", "");
+      if (steps.contains(step) && line.contains(" = written ")) {
+        last.put(step, line);
+        times.merge(step, 1, Integer::sum);
+      }
+    }
+    for (String step : steps) {
+      assertEquals(2, times.get(step), () -> step + "\n" + dag.output());
+      String line = last.get(step);
+      assertTrue(
+          line.matches(step + " +read 0 = written 0 \\+ dropped 0 \\+ quarantined 0 .*"), line);
+      assertFalse(line.endsWith("(already done: 0)"), line);
+    }
+  }
+
+  /** Has the tasks of the DAG run twice, on a day with two scenes. */
+  private static LocalCluster.Finished runDag(LocalCluster cluster, Path recipe)
+      throws IOException {
+    ObjectMapper json = new ObjectMapper();
+    JsonNode scenes = json.readTree(folder.resolve("data/scenes.json").toFile());
+    Path day = Files.createDirectories(folder.resolve("shards/2026-01-02"));
+    json.writeValue(day.resolve("scenes.json").toFile(), List.of(scenes.get(0), scenes.get(1)));
+    Path settings = folder.resolve("dag.conf");
+    Files.writeString(
+        settings,
+        """
+        spark.driver.host 127.0.0.1
+        spark.executor.cores 2
+        spark.sql.shuffle.partitions 2
+        spark.sql.adaptive.enabled false
+        spark.databricks.delta.snapshotPartitions 2
+        spark.executor.extraJavaOptions -Dpairloom.gpu-on-cpu=true
+        spark.hadoop.fs.poison.impl %s
+        spark.hadoop.%s %s
+        spark.ui.enabled false
+        """
+            .formatted(
+                PoisonFiles.class.getName(), PoisonFiles.SIGHTINGS, folder.resolve("sightings")));
+    Path site = folder.resolve("site.json");
+    json.writeValue(
+        site.toFile(),
+        Map.of(
+            "airflow",
+            3,
+            "set",
+            Map.of(
+                "HOME",
+                ROOT.toString(),
+                "DELTA_JARS",
+                LocalCluster.deltaJars() + "," + folder.resolve("tests.jar"),
+                "SETTINGS",
+                settings.toString(),
+                "SHARDS",
+                folder.resolve("shards") + "/{{ data_interval_start | ds }}",
+                "WAREHOUSE",
+                warehouse("dag")),
+            "spark_submit",
+            LocalCluster.sparkHome().resolve("bin/spark-submit").toString(),
+            "master",
+            cluster.master(),
+            "ds",
+            "2026-01-02",
+            "params",
+            Map.of("recipe", recipe.toString()),
+            "times",
+            2));
+    return LocalCluster.finish(
+        new ProcessBuilder(
+            "python3",
+            ROOT.resolve("benchmarks/src/test/python/run_dag.py").toString(),
+            ROOT.resolve("conf/airflow/pairloom_dag.py").toString(),
+            site.toString()));
   }
 
   private static List<String> rows(String name, Table table, String key) throws IOException {
