@@ -208,6 +208,8 @@ class TestCluster {
     }
     assertTrue(carried.size() > 10, carried::toString);
     carried.removeIf(one -> one.startsWith("io.github.pairloom:pairloom-jobs:"));
+    // Jinjava's own jar has it, in a package of its own: no tool that reads poms can know.
+    carried.removeIf(one -> one.startsWith("org.jsoup:jsoup:"));
     carried.removeAll(named);
     assertEquals(Set.of(), carried, "in the jar, and not in bom.json");
   }
