@@ -274,7 +274,7 @@ def read_pairs(export_folder: Path) -> list[Pair]:
             (prompt,) = row["prompt"]
             pairs.append(
                 Pair(
-                    str(file.parent / image),
+                    str(export_folder / image),
                     prompt["content"],
                     row["chosen"][0]["content"],
                     row["rejected"][0]["content"],
