@@ -95,28 +95,8 @@ class TestExportStep {
         Table.IMAGES,
         Image.CODEC,
         List.of(
-            new Image(
-                ContentId.of(OWN_FILE),
-                photograph.toString(),
-                0,
-                OWN_FILE.length,
-                "jpeg",
-                4,
-                4,
-                "test",
-                id("pixels"),
-                id("hash")),
-            new Image(
-                ContentId.of(IN_TAR),
-                tar.toUri().toString(),
-                4,
-                IN_TAR.length,
-                "png",
-                4,
-                4,
-                "test",
-                id("pixels"),
-                id("hash")),
+            image(photograph.toString(), 0, OWN_FILE, "jpeg"),
+            image(tar.toUri().toString(), 4, IN_TAR, "png"),
             new Image(
                 id("unused"),
                 folder + "/gone.png",
@@ -522,21 +502,7 @@ class TestExportStep {
     RgbImage picture = scene("000300.png");
     byte[] own = ImageEdits.toPng(picture);
     Path file = Files.write(folder.resolve("own.png"), own);
-    warehouse.append(
-        Table.IMAGES,
-        Image.CODEC,
-        List.of(
-            new Image(
-                ContentId.of(own),
-                file.toString(),
-                0,
-                own.length,
-                "png",
-                picture.width(),
-                picture.height(),
-                "test",
-                id("pixels"),
-                id("hash"))));
+    warehouse.append(Table.IMAGES, Image.CODEC, List.of(image(file.toString(), 0, own, "png")));
     CandidatePair text = pair("text", OWN_FILE, "Where?", "Here.", "There.");
     RgbImage part = ImageEdits.crop(picture, 3, 5, 20, 30);
     CandidatePair crop =
@@ -651,19 +617,8 @@ class TestExportStep {
   void anImageThatCannotBeMadeAgainNamesItsPair() throws IOException {
     byte[] own = ImageEdits.toPng(scene("000300.png"));
     Files.write(photograph, own);
-    Image place =
-        new Image(
-            ContentId.of(own),
-            photograph.toString(),
-            0,
-            own.length,
-            "png",
-            64,
-            64,
-            "test",
-            id("pixels"),
-            id("hash"));
-    warehouse.append(Table.IMAGES, Image.CODEC, List.of(place));
+    warehouse.append(
+        Table.IMAGES, Image.CODEC, List.of(image(photograph.toString(), 0, own, "png")));
     CandidatePair black =
         ofImage("black", own, new Transform("black", Map.of(), id("other pixels"), null));
     add(black);
@@ -674,6 +629,20 @@ class TestExportStep {
         e.getMessage());
     e = assertThrows(JobException.class, () -> export(BOTH));
     assertTrue(e.getMessage().contains("every pair rejects an image"), e.getMessage());
+  }
+
+  private static Image image(String uri, long offset, byte[] content, String format) {
+    return new Image(
+        ContentId.of(content),
+        uri,
+        offset,
+        content.length,
+        format,
+        4,
+        4,
+        "test",
+        id("pixels"),
+        id("hash"));
   }
 
   private static CandidatePair ofImage(String strategy, byte[] image, Transform transform) {
