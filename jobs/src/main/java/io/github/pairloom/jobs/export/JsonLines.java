@@ -176,7 +176,7 @@ enum JsonLines {
     Dataset<Row> other = images.select(col("image_id").as("other_id"), path().as("other_file"));
     Column rejectedFile =
         when(hasMadeImage(), concat(lit(REJECTED_IMAGES + "/"), col("pair_id"), lit(".png")))
-            .otherwise(coalesce(col("other_file"), col("own_file")));
+            .otherwise(col("other_file"));
     Column line =
         to_json(
             struct(
@@ -187,7 +187,9 @@ enum JsonLines {
             Map.of("ignoreNullFields", "false"));
     return pairs
         .join(own, col("image_id").equalTo(col("own_id")))
-        .join(other, ModelRows.rejectedImageId().equalTo(col("other_id")), "left")
+        // By the pair's own image where there is no other: NULLs would all meet in one partition.
+        .join(
+            other, coalesce(ModelRows.rejectedImageId(), col("image_id")).equalTo(col("other_id")))
         .withColumn("turns", TURNS)
         .withColumn(MARKED, marked())
         .select(col("pair_id"), line.as("line"));

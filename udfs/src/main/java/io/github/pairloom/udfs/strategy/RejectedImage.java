@@ -131,13 +131,7 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
                     new KeyedRandom(Long.parseLong(with.get(NOISE_KEY))))
                 .pixels
             : eye.apply(edit(transform.name(), with, picture));
-    check(
-        again.sha256().equals(transform.pixelsSha256()),
-        "Cannot make the image again: %s gives pixels %s, recorded are %s. Is it the same picture,"
-            + " and the same model?",
-        transform.name(),
-        again.sha256(),
-        transform.pixelsSha256());
+    checkSame(again, transform);
     return again;
   }
 
@@ -152,10 +146,22 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
    */
   public static RgbImage rebuildPicture(
       Transform transform, RgbImage picture, ImagePreprocessor eye) {
-    PixelTensor pixels = rebuild(transform, picture, eye::apply);
-    return transform.name().equals(NOISE)
-        ? eye.picture(pixels)
-        : edit(transform.name(), transform.parameters(), picture);
+    if (transform.name().equals(NOISE)) {
+      return eye.picture(rebuild(transform, picture, eye::apply));
+    }
+    RgbImage edited = edit(transform.name(), transform.parameters(), picture);
+    checkSame(eye.apply(edited), transform);
+    return edited;
+  }
+
+  private static void checkSame(PixelTensor again, Transform transform) {
+    check(
+        again.sha256().equals(transform.pixelsSha256()),
+        "Cannot make the image again: %s gives pixels %s, recorded are %s. Is it the same picture,"
+            + " and the same model?",
+        transform.name(),
+        again.sha256(),
+        transform.pixelsSha256());
   }
 
   static void checkSteps(int steps) {
