@@ -11,14 +11,25 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
-import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -37,6 +48,16 @@ final class CrashBenchmark implements Benchmark {
   private static final int MOST_SCENES = 12;
 
   private static final int EXECUTORS = 2;
+
+  /** A driver is mostly one thread: two clusters at a time use two cores. */
+  private static final int LANES = 2;
+
+  /** Every process lives for seconds: the optimising compiler would cost more than it saves. */
+  private static final String JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC";
+
+  /** A batch of a model step. */
+  private static final Pattern BATCH =
+      Pattern.compile("^driver rename .*/(responses|pairs|scores)/_delta_log/\\d+\\.json$");
 
   private static final List<String> STEPS =
       List.of("ingest", "reference", "reject", "score", "dedup", "select", "export");
@@ -86,15 +107,15 @@ final class CrashBenchmark implements Benchmark {
    * A phase of a step.
    *
    * @param operations how often some process is sure to reach its operation
+   * @param batches of a model in the step
    */
-  private record Place(String step, Phase phase, int operations) {}
+  private record Place(String step, Phase phase, int operations, long batches) {}
 
   private final long seed;
   private final int kills;
   private Path folder;
-  private Path warehouse;
-  private LocalCluster cluster;
   private Path recipe;
+  private SparkSession spark;
 
   /**
    * @param seed of what is drawn
@@ -119,14 +140,20 @@ final class CrashBenchmark implements Benchmark {
   public void run(int limit, Figures figures) {
     try {
       folder = Files.createTempDirectory("pairloom-bench-crash");
-      warehouse = folder.resolve("warehouse");
       recipe = recipe(limit);
-      Files.createDirectories(folder.resolve("cluster"));
-      try (LocalCluster started =
-          LocalCluster.start(folder.resolve("cluster"), List.of(Map.of(), Map.of()), 1, "2g")) {
-        cluster = started;
-        kill(figures);
+      List<Lane> lanes = new ArrayList<>();
+      try (SparkSession reading = SparkBenchmark.session("local[2]")) {
+        spark = reading;
+        for (int i = 0; i < LANES; i++) {
+          lanes.add(new Lane(folder.resolve("lane-" + i)));
+        }
+        System.out.printf("seed %d, %d kills, in %s%n", seed, kills, folder);
+        Map<String, Map<String, String>> expected = new LinkedHashMap<>();
+        List<Place> places = undisturbed(lanes.get(0), expected);
+        both(lanes, expected, figures);
+        kill(lanes, places, expected, figures);
       } finally {
+        lanes.forEach(Lane::close);
         delete(folder);
       }
     } catch (IOException e) {
@@ -134,132 +161,285 @@ final class CrashBenchmark implements Benchmark {
     }
   }
 
-  private void kill(Figures figures) throws IOException {
-    System.out.printf("seed %d, %d kills, in %s%n", seed, kills, folder);
-    Map<String, Map<String, String>> expected = new LinkedHashMap<>();
+  private void kill(
+      List<Lane> lanes,
+      List<Place> places,
+      Map<String, Map<String, String>> expected,
+      Figures figures) {
+    AtomicInteger next = new AtomicInteger();
+    List<Kill> all = new ArrayList<>();
+    ExecutorService threads = Executors.newFixedThreadPool(lanes.size());
+    try {
+      List<Future<List<Kill>>> results = new ArrayList<>();
+      for (Lane lane : lanes) {
+        results.add(
+            threads.submit(
+                () -> {
+                  List<Kill> own = new ArrayList<>();
+                  for (int i = next.getAndIncrement(); i < kills; i = next.getAndIncrement()) {
+                    own.add(lane.kill(i, places.get(i % places.size()), expected));
+                  }
+                  return own;
+                }));
+      }
+      for (Future<List<Kill>> result : results) {
+        all.addAll(result.get());
+      }
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("Interrupted between kills", e);
+    } finally {
+      threads.shutdownNow();
+    }
+    figures.add(
+        "Kills of step by phase, seed " + seed,
+        List.of(
+            "phase",
+            "runs",
+            "killed",
+            "driver died",
+            "different after the re-run",
+            "most batches redone"),
+        Arrays.stream(Phase.values())
+            .filter(phase -> count(all, phase, k -> true) > 0)
+            .map(
+                phase ->
+                    List.<Object>of(
+                        phase.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+                        count(all, phase, k -> true),
+                        count(all, phase, Kill::hit),
+                        count(all, phase, Kill::driverDied),
+                        count(all, phase, k -> !k.differences().isEmpty()),
+                        all.stream()
+                            .filter(k -> k.place.phase == phase)
+                            .mapToLong(Kill::redone)
+                            .max()
+                            .orElseThrow()))
+            .toList());
+    List<Kill> different = all.stream().filter(k -> !k.differences().isEmpty()).toList();
+    require(different.isEmpty(), "Different: " + different);
+    List<Kill> redone = all.stream().filter(k -> k.redone() > 1).toList();
+    require(redone.isEmpty(), "More than a batch redone: " + redone);
+  }
+
+  /** Starts each step from two drivers at once. */
+  private void both(List<Lane> lanes, Map<String, Map<String, String>> expected, Figures figures)
+      throws IOException {
+    Lane first = lanes.get(0);
+    Lane second = lanes.get(1);
+    List<List<Object>> lines = new ArrayList<>();
+    boolean equal = true;
+    for (String step : STEPS) {
+      copy(before(step), first.warehouse);
+      CompletableFuture<LocalCluster.Finished> other =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try {
+                  return second.step(step, null, first.warehouse);
+                } catch (IOException e) {
+                  throw new UncheckedIOException(e);
+                }
+              });
+      LocalCluster.Finished one = first.step(step, null);
+      LocalCluster.Finished two = other.join();
+      Set<String> keys = differences(expected.get(step), contents(first.warehouse));
+      for (LocalCluster.Finished failed : List.of(one, two)) {
+        if (failed.exitCode() != 0) {
+          System.out.println(failed.output());
+        }
+      }
+      equal &= keys.isEmpty() && Math.min(one.exitCode(), two.exitCode()) == 0;
+      lines.add(
+          List.of(step, one.exitCode(), two.exitCode(), keys.isEmpty() ? "equal" : "" + keys));
+    }
+    figures.add(
+        "Two drivers on one warehouse at once",
+        List.of("step", "exit code", "of the other", "tables after both"),
+        lines);
+    require(equal, "Two drivers at once spoil a step: " + lines);
+  }
+
+  private static Set<String> differences(Map<String, String> wanted, Map<String, String> found) {
+    Set<String> keys = new TreeSet<>(found.keySet());
+    keys.addAll(wanted.keySet());
+    keys.removeIf(key -> Objects.equals(wanted.get(key), found.get(key)));
+    return keys;
+  }
+
+  private static long count(List<Kill> kills, Phase phase, Predicate<Kill> which) {
+    return kills.stream().filter(k -> k.place.phase == phase && which.test(k)).count();
+  }
+
+  /** Runs every step, and returns where each can be killed. */
+  private List<Place> undisturbed(Lane lane, Map<String, Map<String, String>> expected)
+      throws IOException {
     List<Place> places = new ArrayList<>();
     for (String step : STEPS) {
-      copy(warehouse, before(step));
-      LocalCluster.Finished run = step(step, null);
+      copy(lane.warehouse, before(step));
+      LocalCluster.Finished run = lane.step(step, null);
       require(run.exitCode() == 0, step + " failed undisturbed:\n" + run.output());
-      List<String> trace = Files.readAllLines(folder.resolve("trace"));
+      System.out.printf("    %-10s undisturbed, %.0f s%n", step, run.seconds());
+      List<String> trace = Files.readAllLines(lane.folder.resolve("trace"));
       for (Phase phase : Phase.values()) {
         int operations = phase.operationsIn(trace);
         if (operations > 0) {
-          places.add(new Place(step, phase, operations));
+          places.add(new Place(step, phase, operations, lane.batches()));
         }
       }
-      expected.put(step, contents());
+      expected.put(step, contents(lane.warehouse));
     }
-    Map<Phase, int[]> counts = new EnumMap<>(Phase.class);
-    List<List<Object>> differences = new ArrayList<>();
-    for (int i = 0; i < kills; i++) {
-      Place place = places.get(i % places.size());
+    return places;
+  }
+
+  /**
+   * A run that was killed, and run again if that ended it.
+   *
+   * @param hit whether the operation was reached
+   * @param driverDied whether the first run failed
+   * @param redone batches of both runs, less those of a run that nobody disturbed
+   * @param differences the tables and files that are not as they should be
+   */
+  private record Kill(
+      int number,
+      Place place,
+      boolean hit,
+      boolean driverDied,
+      long redone,
+      List<String> differences) {}
+
+  /** A cluster with a warehouse of its own. */
+  private final class Lane implements AutoCloseable {
+    private final Path folder;
+    private final Path warehouse;
+    private final LocalCluster cluster;
+
+    Lane(Path folder) throws IOException {
+      this.folder = Files.createDirectories(folder);
+      this.warehouse = folder.resolve("warehouse");
+      this.cluster =
+          LocalCluster.start(
+              Files.createDirectories(folder.resolve("cluster")),
+              Collections.nCopies(EXECUTORS, Map.of()),
+              1,
+              "2g");
+    }
+
+    @Override
+    public void close() {
+      cluster.close();
+    }
+
+    /** Returns the batches that the last run began to commit. */
+    long batches() throws IOException {
+      try (Stream<String> lines = Files.lines(folder.resolve("trace"))) {
+        return lines.filter(line -> BATCH.matcher(line).find()).count();
+      }
+    }
+
+    Kill kill(int i, Place place, Map<String, Map<String, String>> expected) throws IOException {
       int number = 1 + KeyedRandom.of(seed).with("kill").with(i).below(place.operations(), 0);
-      int[] count = counts.computeIfAbsent(place.phase, p -> new int[3]);
       copy(before(place.step), warehouse);
       LocalCluster.Finished killed = step(place.step, place.phase.plan(number));
       boolean hit = Files.exists(folder.resolve(CrashFiles.DONE));
       String at = hit ? Files.readString(folder.resolve(CrashFiles.DONE)) : "not reached";
-      if (hit) {
-        count[0]++;
+      boolean died = killed.exitCode() != 0;
+      long batches = batches();
+      LocalCluster.Finished again = killed;
+      if (died) {
+        again = step(place.step, null);
+        batches += batches();
       }
-      LocalCluster.Finished again = killed.exitCode() == 0 ? killed : step(place.step, null);
-      if (killed.exitCode() != 0) {
-        count[1]++;
-      }
+      long redone = batches - place.batches;
       Map<String, String> found =
-          again.exitCode() == 0 ? contents() : Map.of("exit", again.output());
-      Map<String, String> wanted = expected.get(place.step);
-      boolean equal = found.equals(wanted);
-      if (!equal) {
-        count[2]++;
-        for (String key : wanted.keySet()) {
-          if (!wanted.get(key).equals(found.get(key))) {
-            differences.add(List.of(i, place.step, at, key));
-          }
-        }
+          again.exitCode() == 0 ? contents(warehouse) : Map.of("exit", again.output());
+      Set<String> keys = differences(expected.get(place.step), found);
+      if (!keys.isEmpty()) {
         System.out.println(killed.output() + "\n== again\n" + again.output());
       }
       System.out.printf(
-          "%3d %-10s %-20s %s -> exit %d%s, %s%n",
+          "%3d %-10s %-20s %s -> exit %d%s, %s, batches redone %d, %.0f s%n",
           i,
           place.step,
           place.phase,
           at.replace(warehouse.toString() + "/", ""),
           killed.exitCode(),
-          killed.exitCode() == 0 ? "" : ", again " + again.exitCode(),
-          equal ? "equal" : "DIFFERENT");
+          died ? ", again " + again.exitCode() : "",
+          keys.isEmpty() ? "equal" : "DIFFERENT " + keys,
+          redone,
+          died ? killed.seconds() + again.seconds() : killed.seconds());
+      return new Kill(i, place, hit, died, redone, List.copyOf(keys));
     }
-    figures.add(
-        "Kills of step by phase, seed " + seed,
-        List.of("phase", "killed", "driver died", "different after the re-run"),
-        counts.entrySet().stream()
-            .map(
-                e ->
-                    List.<Object>of(
-                        e.getKey().name().toLowerCase(Locale.ROOT).replace('_', ' '),
-                        e.getValue()[0],
-                        e.getValue()[1],
-                        e.getValue()[2]))
-            .toList());
-    require(differences.isEmpty(), "Different: " + differences);
-  }
 
-  private LocalCluster.Finished step(String step, CrashFiles.Plan plan) throws IOException {
-    for (String file : List.of("trace", CrashFiles.DONE, "plan", CrashFiles.DRIVER)) {
-      Files.deleteIfExists(folder.resolve(file));
+    LocalCluster.Finished step(String step, CrashFiles.Plan plan) throws IOException {
+      return step(step, plan, warehouse);
     }
-    if (plan != null) {
-      Files.writeString(folder.resolve("plan"), plan.toLine());
+
+    LocalCluster.Finished step(String step, CrashFiles.Plan plan, Path warehouse)
+        throws IOException {
+      for (String file : List.of("trace", CrashFiles.DONE, "plan", CrashFiles.DRIVER)) {
+        Files.deleteIfExists(folder.resolve(file));
+      }
+      if (plan != null) {
+        Files.writeString(folder.resolve("plan"), plan.toLine());
+      }
+      String own = ownJar().toString();
+      return cluster.submit(
+          List.of(
+              "--driver-class-path",
+              own,
+              "--driver-java-options",
+              JAVA_OPTIONS,
+              "--conf",
+              "spark.executor.extraJavaOptions=" + JAVA_OPTIONS,
+              "--conf",
+              "spark.executor.extraClassPath=" + own,
+              "--conf",
+              "spark.hadoop.fs.crash.impl=" + CrashFiles.class.getName(),
+              "--conf",
+              "spark.hadoop.fs.AbstractFileSystem.crash.impl="
+                  + CrashFiles.OfContext.class.getName(),
+              "--conf",
+              "spark.hadoop." + CrashFiles.FOLDER + "=" + folder,
+              "--conf",
+              "spark.ui.enabled=false",
+              "--conf",
+              "spark.sql.shuffle.partitions=2",
+              "--conf",
+              "spark.sql.adaptive.enabled=false",
+              // Compiling code for a handful of rows takes longer than they do.
+              "--conf",
+              "spark.sql.codegen.wholeStage=false",
+              "--conf",
+              "spark.sql.codegen.factoryMode=NO_CODEGEN",
+              "--conf",
+              "spark.databricks.delta.snapshotPartitions=2",
+              "--jars",
+              LocalCluster.deltaJars(),
+              "--class",
+              "io.github.pairloom.jobs.cli.Pairloom",
+              LocalCluster.jar().toString(),
+              step,
+              recipe.toString(),
+              "--warehouse",
+              CrashFiles.SCHEME + "://" + warehouse));
     }
-    String own = ownJar().toString();
-    return cluster.submit(
-        List.of(
-            "--driver-class-path",
-            own,
-            "--conf",
-            "spark.executor.extraClassPath=" + own,
-            "--conf",
-            "spark.hadoop.fs.crash.impl=" + CrashFiles.class.getName(),
-            "--conf",
-            "spark.hadoop.fs.AbstractFileSystem.crash.impl=" + CrashFiles.OfContext.class.getName(),
-            "--conf",
-            "spark.hadoop." + CrashFiles.FOLDER + "=" + folder,
-            "--conf",
-            "spark.ui.enabled=false",
-            "--conf",
-            "spark.sql.shuffle.partitions=2",
-            "--conf",
-            "spark.sql.adaptive.enabled=false",
-            "--conf",
-            "spark.databricks.delta.snapshotPartitions=2",
-            "--jars",
-            LocalCluster.deltaJars(),
-            "--class",
-            "io.github.pairloom.jobs.cli.Pairloom",
-            LocalCluster.jar().toString(),
-            step,
-            recipe.toString(),
-            "--warehouse",
-            CrashFiles.SCHEME + "://" + warehouse));
   }
 
   /** Returns what is in the warehouse, by table and exported file, in an order of its own. */
-  private Map<String, String> contents() throws IOException {
+  private synchronized Map<String, String> contents(Path warehouse) throws IOException {
     Map<String, String> contents = new TreeMap<>();
     // Delta remembers logs by their paths, and these were put back.
     DeltaLog.clearCache();
-    try (SparkSession spark = SparkBenchmark.session("local[2]")) {
-      Warehouse tables = new Warehouse(spark, warehouse.toString());
-      for (Table table : Table.values()) {
-        if (table != Table.RUNS && Files.exists(Path.of(tables.path(table)))) {
-          contents.put(
-              table.tableName(),
-              tables.read(table).toJSON().collectAsList().stream()
-                  .sorted()
-                  .collect(Collectors.joining("\n")));
-        }
+    Warehouse tables = new Warehouse(spark, warehouse.toString());
+    for (Table table : Table.values()) {
+      if (table != Table.RUNS && Files.exists(Path.of(tables.path(table)))) {
+        contents.put(
+            table.tableName(),
+            tables.read(table).toJSON().collectAsList().stream()
+                .sorted()
+                .collect(Collectors.joining("\n")));
       }
     }
     Path exports = warehouse.resolve("exports");

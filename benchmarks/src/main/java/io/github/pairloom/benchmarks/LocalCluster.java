@@ -38,8 +38,9 @@ final class LocalCluster implements AutoCloseable {
    *
    * @param exitCode of spark-submit
    * @param output what it wrote to both its streams
+   * @param seconds until its end
    */
-  record Finished(int exitCode, String output) {}
+  record Finished(int exitCode, String output, double seconds) {}
 
   private LocalCluster(Path folder) {
     this.folder = folder;
@@ -155,11 +156,13 @@ final class LocalCluster implements AutoCloseable {
 
   /** Runs a process that submits to a cluster, and waits for its end. */
   static Finished finish(ProcessBuilder builder) {
+    long start = System.nanoTime();
     try {
       Process process = environment(builder).redirectErrorStream(true).start();
       process.getOutputStream().close();
       String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      return new Finished(process.waitFor(), output);
+      int exitCode = process.waitFor();
+      return new Finished(exitCode, output, (System.nanoTime() - start) / 1e9);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (InterruptedException e) {
