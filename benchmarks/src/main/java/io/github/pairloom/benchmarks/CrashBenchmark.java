@@ -150,8 +150,8 @@ final class CrashBenchmark implements Benchmark {
         System.out.printf("seed %d, %d kills, in %s%n", seed, kills, folder);
         Map<String, Map<String, String>> expected = new LinkedHashMap<>();
         List<Place> places = undisturbed(lanes.get(0), expected);
-        both(lanes, expected, figures);
         kill(lanes, places, expected, figures);
+        both(lanes, expected, figures);
       } finally {
         lanes.forEach(Lane::close);
         delete(folder);

@@ -45,6 +45,21 @@ final class DeltaLogFiles {
         .findFirst();
   }
 
+  /**
+   * Deletes the log of a table that a run began to create when it died: a folder without a commit,
+   * which Delta would take for somebody else's files.
+   */
+  void deleteUnlessCommitted() {
+    if (latest() >= 0) {
+      return;
+    }
+    try {
+      folder.getFileSystem(hadoop).delete(folder, true);
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot delete " + folder + ": " + e, e);
+    }
+  }
+
   private List<Long> versions() {
     try {
       FileSystem files = folder.getFileSystem(hadoop);

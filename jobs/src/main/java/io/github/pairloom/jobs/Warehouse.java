@@ -3,6 +3,7 @@ package io.github.pairloom.jobs;
 import io.delta.exceptions.DeltaConcurrentModificationException;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +11,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
@@ -28,6 +30,9 @@ import org.apache.spark.sql.functions;
 public final class Warehouse {
   /** Delta's name of who writes; versions count per table. */
   private static final String APPLICATION = "pairloom";
+
+  /** How long a table may take another run to create. */
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
 
   private final SparkSession spark;
   private final String root;
@@ -193,14 +198,47 @@ public final class Warehouse {
     if (readOnly || known.contains(table)) {
       return;
     }
-    if (log(table).latest() < 0) {
-      try {
-        spark.sql(table.createStatement("delta.`" + path(table) + "`"));
-      } catch (DeltaConcurrentModificationException e) {
-        // Another run has just created it; now there is nothing to do.
-        spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+    if (!tryCreate(table) && !createdByAnother(table)) {
+      log(table).deleteUnlessCommitted();
+      if (!tryCreate(table)) {
+        throw new JobException(
+            "Cannot create table %s: folder %s holds files that are no Delta table's. Move them away, or name another warehouse"
+                .formatted(table.tableName(), path(table)));
       }
     }
     known.add(table);
+  }
+
+  /** Returns whether the table is there now: where its folder has files, Delta may do nothing. */
+  private boolean tryCreate(Table table) {
+    if (log(table).latest() < 0) {
+      try {
+        spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+      } catch (Exception e) {
+        // Of the folder's files, or of another run that creates the table too.
+        if (!(e instanceof AnalysisException
+            || e instanceof DeltaConcurrentModificationException)) {
+          throw e;
+        }
+      }
+    }
+    return log(table).latest() >= 0;
+  }
+
+  /** Waits for a run that creates the table, if there is one: its log is there before a commit. */
+  private boolean createdByAnother(Table table) {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (log(table).latest() < 0) {
+      if (System.nanoTime() > end) {
+        return false;
+      }
+      try {
+        Thread.sleep(100);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+    }
+    return true;
   }
 }

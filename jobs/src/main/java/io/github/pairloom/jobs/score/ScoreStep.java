@@ -1,10 +1,12 @@
 package io.github.pairloom.jobs.score;
 
+import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat_ws;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelCounters;
@@ -158,8 +160,11 @@ public final class ScoreStep implements Step {
             .read(Table.IMAGES)
             .select(col("image_id").as("other_id"), struct(columns).as(OTHER_IMAGE));
     Dataset<Row> pairs = warehouse.read(Table.PAIRS).where(col("drop_reason").isNull());
+    // By the pair's own image where there is no other: NULLs would all meet in one partition.
+    Column other = coalesce(ModelRows.rejectedImageId(), col("image_id"));
     return pairs
-        .join(others, ModelRows.rejectedImageId().equalTo(col("other_id")), "left")
+        .join(others, other.equalTo(col("other_id")), "left")
+        .withColumn(OTHER_IMAGE, when(ModelRows.rejectedImageId().isNotNull(), col(OTHER_IMAGE)))
         .drop("other_id");
   }
 

@@ -276,6 +276,19 @@ class TestIngestStep {
   }
 
   @Test
+  void aTableThatARunDiedCreatingIsCreated() throws IOException {
+    SourceFolder left = new SourceFolder(folder.resolve("new"));
+    left.write("samples/_delta_log/.0.json.tmp", new byte[] {'{'});
+    left.write("images/somebody-elses.txt", new byte[] {'!'});
+    Warehouse next = new Warehouse(spark, folder.resolve("new").toString());
+
+    assertEquals(0, next.read(Table.SAMPLES).count());
+    JobException e = assertThrows(JobException.class, () -> next.read(Table.IMAGES));
+    assertTrue(e.getMessage().startsWith("Cannot create table images: folder "), e.getMessage());
+    assertTrue(Files.exists(folder.resolve("new/images/somebody-elses.txt")));
+  }
+
+  @Test
   void aFileIsReadOnceAndItsRowsAreNotWrittenAgain() throws IOException {
     files.pictures(2);
     files.write("rows.json", array(row("images/0.png", QUESTION, "A boat.")));

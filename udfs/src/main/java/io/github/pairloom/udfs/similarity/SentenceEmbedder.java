@@ -12,6 +12,7 @@ import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.TranslateException;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.ModelException;
+import io.github.pairloom.udfs.Users;
 import io.github.pairloom.udfs.onnx.OnnxEngine;
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +33,7 @@ import java.util.stream.Stream;
  * whole input, so in a batch a text's embedding would depend on its neighbours.
  *
  * <p>Not thread-safe; each task opens its own and closes it. The model behind it is loaded once per
- * JVM and closed when that ends.
+ * JVM and closed when that ends, unless a task still uses it.
  */
 public final class SentenceEmbedder implements AutoCloseable {
   /** Positions that BERT-like encoders have; longer texts are embedded in windows. */
@@ -46,7 +47,9 @@ public final class SentenceEmbedder implements AutoCloseable {
   static {
     Runtime.getRuntime()
         .addShutdownHook(
-            new Thread(() -> LOADED.values().forEach(Loaded::close), "pairloom-embedders"));
+            new Thread(
+                () -> LOADED.values().forEach(loaded -> loaded.users.condemn()),
+                "pairloom-embedders"));
   }
 
   private final Loaded loaded;
@@ -59,12 +62,8 @@ public final class SentenceEmbedder implements AutoCloseable {
       String revision,
       HuggingFaceTokenizer tokenizer,
       ZooModel<NDList, NDList> model,
-      List<String> inputNames) {
-    void close() {
-      model.close();
-      tokenizer.close();
-    }
-  }
+      List<String> inputNames,
+      Users users) {}
 
   private SentenceEmbedder(Loaded loaded) {
     this.loaded = loaded;
@@ -80,8 +79,11 @@ public final class SentenceEmbedder implements AutoCloseable {
    * @throws ModelException if it cannot be loaded
    */
   public static SentenceEmbedder open(String name, int threads) {
-    return new SentenceEmbedder(
-        LOADED.computeIfAbsent(new Key(name, threads), SentenceEmbedder::load));
+    Loaded loaded = LOADED.computeIfAbsent(new Key(name, threads), SentenceEmbedder::load);
+    if (!loaded.users.enter()) {
+      throw new ModelException("Cannot open sentence embedding model " + name + ": the JVM ends");
+    }
+    return new SentenceEmbedder(loaded);
   }
 
   private static Loaded load(Key key) {
@@ -124,7 +126,16 @@ public final class SentenceEmbedder implements AutoCloseable {
           HuggingFaceTokenizer.newInstance(
               vocabulary,
               Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"));
-      return new Loaded(revision, tokenizer, model, model.describeInput().keys());
+      return new Loaded(
+          revision,
+          tokenizer,
+          model,
+          model.describeInput().keys(),
+          new Users(
+              () -> {
+                model.close();
+                tokenizer.close();
+              }));
     } catch (IOException | RuntimeException e) {
       model.close();
       throw new ModelException(
@@ -222,6 +233,7 @@ public final class SentenceEmbedder implements AutoCloseable {
   @Override
   public void close() {
     predictor.close();
+    loaded.users.leave();
   }
 
   private static void copy(String resource, Path file) throws IOException {

@@ -2,6 +2,7 @@ package io.github.pairloom.udfs.vlm;
 
 import ai.djl.Device;
 import io.github.pairloom.udfs.ModelException;
+import io.github.pairloom.udfs.Users;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -35,11 +36,10 @@ public final class ExecutorModels {
 
   private ExecutorModels() {}
 
-  /** Weights and the number of tasks that use them; guarded by itself. */
+  /** Weights and who uses them. */
   private static final class Loaded {
     private final OnnxWeights weights;
-    private int users;
-    private boolean condemned;
+    private final Users users = new Users(this::close);
 
     /** Of all tasks, on a GPU; null before the first and on the CPU. */
     private Lane shared;
@@ -53,7 +53,7 @@ public final class ExecutorModels {
         if (shared == null) {
           shared = lane(spec, device);
         }
-        return OnnxVisionLanguageModel.on(shared, weights, this::leave);
+        return OnnxVisionLanguageModel.on(shared, weights, users::leave);
       }
       Lane own = lane(spec, device);
       return OnnxVisionLanguageModel.on(
@@ -61,7 +61,7 @@ public final class ExecutorModels {
           weights,
           () -> {
             own.close();
-            leave();
+            users.leave();
           });
     }
 
@@ -69,31 +69,11 @@ public final class ExecutorModels {
       return new Lane(new Engine(weights, spec.batch(), METRICS), METRICS, device.toString());
     }
 
-    synchronized boolean enter() {
-      if (!condemned) {
-        users++;
+    private synchronized void close() {
+      if (shared != null) {
+        shared.close();
       }
-      return !condemned;
-    }
-
-    synchronized void leave() {
-      users--;
-      closeIfUnused();
-    }
-
-    /** Closes the weights as soon as no task runs on them: under a running task it would crash. */
-    synchronized void condemn() {
-      condemned = true;
-      closeIfUnused();
-    }
-
-    private void closeIfUnused() {
-      if (condemned && users == 0) {
-        if (shared != null) {
-          shared.close();
-        }
-        weights.close();
-      }
+      weights.close();
     }
   }
 
@@ -133,7 +113,7 @@ public final class ExecutorModels {
             masking == Masking.ATTENTION ? all.withoutGaps() : all,
             spec.batch(),
             METRICS);
-    return OnnxVisionLanguageModel.inline(engine, loaded.weights, loaded::leave);
+    return OnnxVisionLanguageModel.inline(engine, loaded.weights, loaded.users::leave);
   }
 
   private static Loaded enter(ModelSpec spec, Device device) {
@@ -149,7 +129,7 @@ public final class ExecutorModels {
                 return new Loaded(
                     OnnxWeights.load(spec, GPU_ON_CPU ? Device.cpu() : device, k.threads));
               });
-      if (loaded.enter()) {
+      if (loaded.users.enter()) {
         return loaded;
       }
     }
@@ -173,7 +153,7 @@ public final class ExecutorModels {
             key -> {
               Loaded loaded = LOADED.remove(key);
               if (loaded != null) {
-                loaded.condemn();
+                loaded.users.condemn();
               }
             });
   }
