@@ -116,12 +116,14 @@ public final class Bench implements Callable<Integer> {
         new EngineBenchmark(),
         new CostBenchmark(),
         new SparkBenchmark(),
+        new ScalingBenchmark(),
         new SoakBenchmark(),
         new CrashBenchmark(seed, kills),
         new DedupBenchmark(DedupBenchmark.Part.ALL),
         new DedupBenchmark(DedupBenchmark.Part.SPEED),
         new DedupBenchmark(DedupBenchmark.Part.MLLIB),
         new DedupBenchmark(DedupBenchmark.Part.DAILY),
+        new DedupBenchmark(DedupBenchmark.Part.CLUSTER),
         new ImageDedupBenchmark(photos));
   }
 

@@ -35,6 +35,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -83,7 +84,9 @@ final class DedupBenchmark implements Benchmark {
     ALL("dedup", "text duplicates among 100,000 and 1,000,000 pairs, all of the parts below"),
     SPEED("dedup-speed", "seconds, memory, what is found, and one Python process"),
     MLLIB("dedup-mllib", "without the hot bucket, and MLlib's MinHashLSH"),
-    DAILY("dedup-daily", "a day's pairs against a full run");
+    DAILY("dedup-daily", "a day's pairs against a full run"),
+    CLUSTER(
+        "dedup-cluster", "1,000,000 pairs on two executors: the driver's memory, and what moves");
 
     private final String name;
     private final String summary;
@@ -114,14 +117,30 @@ final class DedupBenchmark implements Benchmark {
   public void run(int limit, Figures figures) {
     try {
       Path folder = Files.createTempDirectory("pairloom-bench-dedup");
-      try (SparkSession spark = session()) {
-        spark.sparkContext().setLogLevel("ERROR");
-        new Session(spark, folder, figures, part).run();
+      try {
+        if (part == Part.CLUSTER) {
+          onCluster(folder, figures);
+        } else {
+          try (SparkSession spark = session("local[" + CORES + "]")) {
+            new Session(spark, folder, figures, part).run();
+          }
+        }
       } finally {
         delete(folder);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Executors are processes of their own, so what this one takes is the driver's. */
+  private static void onCluster(Path folder, Figures figures) throws IOException {
+    try (LocalCluster cluster =
+            LocalCluster.start(folder, Collections.nCopies(CORES, Map.of()), 1, "4g");
+        SparkSession spark = session(cluster.master())) {
+      Exchanges exchanges = Exchanges.of(spark);
+      new Session(spark, folder, figures, Part.CLUSTER).run();
+      exchanges.addTo(figures);
     }
   }
 
@@ -226,12 +245,19 @@ final class DedupBenchmark implements Benchmark {
       if (part == Part.ALL || part == Part.DAILY) {
         incremental();
       }
+      if (part == Part.CLUSTER) {
+        Warehouse large = make("large", 0, LARGE, true);
+        speed(List.of(dedup(large, LARGE, THRESHOLD).line("1 M, heap of the driver alone")));
+      }
     }
 
     private void speed(List<List<Object>> lines) {
       figures.add(
-          "Step dedup on local[%s], threshold %s, all images together, heap of %.0f MiB"
-              .formatted(CORES, THRESHOLD, Runtime.getRuntime().maxMemory() / MEBI),
+          "Step dedup on %s, threshold %s, all images together, heap of %.0f MiB"
+              .formatted(
+                  spark.sparkContext().master().replaceFirst(":.*", ""),
+                  THRESHOLD,
+                  Runtime.getRuntime().maxMemory() / MEBI),
           List.of(
               "pairs",
               "rows",
@@ -644,9 +670,12 @@ final class DedupBenchmark implements Benchmark {
         RemoteSettings.DEFAULTS);
   }
 
-  static SparkSession session() {
-    SparkSession.Builder builder = SparkSession.builder().master("local[" + CORES + "]");
+  /** Returns a session of this JVM, whose executors have what it has on its class path. */
+  static SparkSession session(String master) {
+    SparkSession.Builder builder = SparkSession.builder().master(master);
     Map.of(
+            "spark.executor.extraClassPath", System.getProperty("java.class.path"),
+            "spark.executor.memory", "3g",
             "spark.ui.enabled", "false",
             "spark.driver.host", "localhost",
             "spark.driver.bindAddress", "127.0.0.1",
@@ -656,7 +685,9 @@ final class DedupBenchmark implements Benchmark {
             "spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension",
             "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
         .forEach(builder::config);
-    return builder.getOrCreate();
+    SparkSession spark = builder.getOrCreate();
+    spark.sparkContext().setLogLevel("ERROR");
+    return spark;
   }
 
   /** Deletes a folder and all that is in it. */

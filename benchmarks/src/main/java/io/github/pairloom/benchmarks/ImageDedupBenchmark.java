@@ -88,11 +88,12 @@ final class ImageDedupBenchmark implements Benchmark {
     try {
       List<File> originals = originals(limit);
       Path folder = Files.createTempDirectory("pairloom-bench-images");
-      try (SparkSession spark = DedupBenchmark.session()) {
-        spark.sparkContext().setLogLevel("ERROR");
+      try (SparkSession spark = DedupBenchmark.session("local[2]")) {
+        Exchanges exchanges = Exchanges.of(spark);
         kinds(spark, folder, originals, figures);
         falsePairs(spark, folder, figures);
         million(spark, folder, figures);
+        exchanges.addTo(figures);
       } finally {
         DedupBenchmark.delete(folder);
       }

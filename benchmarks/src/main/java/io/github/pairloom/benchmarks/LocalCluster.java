@@ -58,10 +58,21 @@ final class LocalCluster implements AutoCloseable {
    */
   static LocalCluster start(
       Path folder, List<Map<String, String>> workers, int cores, String memory) {
+    return start(folder, workers, cores, memory, false);
+  }
+
+  /**
+   * Starts a cluster and waits until all workers are there.
+   *
+   * @param pinned whether worker i, with all its executors do, stays on CPU i of the machine
+   */
+  static LocalCluster start(
+      Path folder, List<Map<String, String>> workers, int cores, String memory, boolean pinned) {
     LocalCluster cluster = new LocalCluster(folder);
     try {
       cluster.spark(
           "master",
+          List.of(),
           "org.apache.spark.deploy.master.Master",
           List.of(
               "--host", HOST, "--port", "" + cluster.port, "--webui-port", "" + cluster.uiPort));
@@ -73,6 +84,7 @@ final class LocalCluster implements AutoCloseable {
             workers.get(i).entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList());
         cluster.spark(
             "worker-" + i,
+            pinned ? List.of("taskset", "-c", "" + i) : List.of(),
             "org.apache.spark.deploy.worker.Worker",
             List.of(
                 "--host",
@@ -191,8 +203,9 @@ final class LocalCluster implements AutoCloseable {
     return all.toString();
   }
 
-  private void spark(String name, String main, List<String> arguments) throws IOException {
-    List<String> command = new ArrayList<>();
+  private void spark(String name, List<String> before, String main, List<String> arguments)
+      throws IOException {
+    List<String> command = new ArrayList<>(before);
     command.add(sparkHome().resolve("bin/spark-class").toString());
     command.add(main);
     command.addAll(arguments);

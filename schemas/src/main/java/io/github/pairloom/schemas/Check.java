@@ -22,13 +22,21 @@ public final class Check {
   }
 
   static void checkId(String name, String id) {
-    check(
-        id != null
-            && id.length() == SHA256_HEX_DIGITS
-            && id.chars().allMatch(c -> (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')),
-        "Invalid %s: %s (must be a SHA-256 in 64 lower-case hex digits)",
-        name,
-        id);
+    check(isId(id), "Invalid %s: %s (must be a SHA-256 in 64 lower-case hex digits)", name, id);
+  }
+
+  /** A plain loop: every row has several ids. */
+  private static boolean isId(String id) {
+    if (id == null || id.length() != SHA256_HEX_DIGITS) {
+      return false;
+    }
+    for (int i = 0; i < SHA256_HEX_DIGITS; i++) {
+      char c = id.charAt(i);
+      if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   static void checkNotBlank(String name, String text) {

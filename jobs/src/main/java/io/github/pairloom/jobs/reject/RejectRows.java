@@ -312,7 +312,7 @@ record RejectRows(
       String id = i == 0 ? pair.pairId() : new ContentId().add(pair.pairId()).add(i).toHex();
       List<String> group = groups.computeIfAbsent(pair.chosen(), chosen -> new ArrayList<>());
       group.add(id);
-      numbered.add(pair.as(id, group.get(0), group.size() - 1));
+      numbered.add(i == 0 ? pair : pair.as(id, group.get(0), group.size() - 1));
     }
     return numbered;
   }

@@ -35,6 +35,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -212,6 +213,7 @@ class TestIngestStep {
         .collectAsList()
         .forEach(row -> found.put(row.getString(0), row.getInt(1) + "x" + row.getInt(2)));
     assertEquals(expected, found);
+    leave("files", names, expected);
   }
 
   @Test
@@ -242,6 +244,17 @@ class TestIngestStep {
       found.put(name, BadInputs.READ);
     }
     assertEquals(expected, found);
+    leave("texts", names, expected);
+  }
+
+  /** Leaves the source in the build's folder, with what is to become of its rows, for a cluster. */
+  private void leave(String name, List<String> names, Map<String, String> expected)
+      throws IOException {
+    Path left = Path.of("target", "bad-inputs", name);
+    FileUtils.deleteDirectory(left.toFile());
+    FileUtils.copyDirectory(folder.resolve("source").toFile(), left.toFile());
+    Json.MAPPER.writeValue(
+        left.resolve("expected.json").toFile(), names.stream().map(expected::get).toList());
   }
 
   /** Returns the reasons of quarantined rows by the names of all rows. */
