@@ -131,8 +131,17 @@ final class ExportFolder implements AutoCloseable {
     return staged;
   }
 
-  /** Puts the staged files in the place of the export that was there. */
+  /**
+   * Puts the staged files in the place of the export that was there.
+   *
+   * @throws JobException if another run has taken them for those of one that died
+   */
   void publish() throws IOException {
+    if (!files.exists(staging)) {
+      throw new JobException(
+          "Another run exports to %s too, and has removed what this one wrote. Wait for it, then start this one again."
+              .formatted(target));
+    }
     checkReplaceable();
     if (files.exists(target)) {
       rename(target, retired);

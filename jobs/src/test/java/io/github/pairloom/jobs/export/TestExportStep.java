@@ -50,6 +50,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -739,6 +740,24 @@ class TestExportStep {
 
     assertEquals(before, contents(export));
     assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
+  }
+
+  @Test
+  void ofTwoExportsToOneFolderAtOnceTheFirstSaysSo() throws IOException {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    String target = folder.resolve("exports/both").toString();
+    try (ExportFolder first = ExportFolder.open(hadoop, target)) {
+      first.staged().write("README.md", out -> out.write('#'));
+      try (ExportFolder second = ExportFolder.open(hadoop, target)) {
+        second.staged().write("README.md", out -> out.write('#'));
+
+        JobException e = assertThrows(JobException.class, first::publish);
+
+        assertTrue(e.getMessage().startsWith("Another run exports to "), e.getMessage());
+        second.publish();
+      }
+    }
+    assertTrue(Files.exists(folder.resolve("exports/both/README.md")));
   }
 
   @Test
