@@ -83,7 +83,7 @@ final class SparkBenchmark implements Benchmark {
                   SHARDS.resolve("scenes-00000.tar"),
                   Math.min(limit, SHARD_SCENES),
                   2,
-                  ", iterations: 1, sampling: {temperature: 1, max-new-tokens: 8}"))) {
+                  ", bdhs: {iterations: 1, sampling: {temperature: 1, max-new-tokens: 8}}"))) {
         List<DemoSet.Sample> samples = DemoSet.samples(rows.scenes);
         int strategies = rows.strategies;
         Path folder = Files.createTempDirectory("pairloom-bench-spark");
