@@ -46,15 +46,23 @@ final class DeltaLogFiles {
   }
 
   /**
-   * Deletes the log of a table that a run began to create when it died: a folder without a commit,
-   * which Delta would take for somebody else's files.
+   * Deletes the log of a table that a run began to create when it died: a folder with no more than
+   * the hidden files of half a commit, which Delta would take for somebody else's. Never a folder
+   * with anything in it: a run that was only slow may commit at any moment.
    */
   void deleteUnlessCommitted() {
-    if (latest() >= 0) {
-      return;
-    }
     try {
-      folder.getFileSystem(hadoop).delete(folder, true);
+      FileSystem files = folder.getFileSystem(hadoop);
+      if (!files.exists(folder)) {
+        return;
+      }
+      for (FileStatus file : files.listStatus(folder)) {
+        if (!file.getPath().getName().startsWith(".")) {
+          return;
+        }
+        files.delete(file.getPath(), false);
+      }
+      files.delete(folder, false);
     } catch (IOException e) {
       throw new UncheckedIOException("Cannot delete " + folder + ": " + e, e);
     }
