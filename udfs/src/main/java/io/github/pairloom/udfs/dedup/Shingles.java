@@ -24,9 +24,22 @@ public final class Shingles {
   private static final long FACTOR = 0x9FB21C651E98DF25L;
   private static final long NO_WORDS = 0x5851F42D4C957F2DL;
 
+  /** What {@link #fold} gives for each ASCII character. */
+  private static final byte[] ASCII = new byte[0x80];
+
+  static {
+    for (char c = 0; c < ASCII.length; c++) {
+      ASCII[c] = (byte) (Character.isLetterOrDigit(c) ? Character.toLowerCase(c) : -1);
+    }
+  }
+
   private final boolean characters;
   private final int n;
 
+  /** The text under way: a string is asked for its encoding at every character. */
+  private char[] text = new char[1024];
+
+  private int length;
   private long[] tokens = new long[256];
   private int tokenCount;
   private long[] grams = new long[256];
@@ -118,32 +131,51 @@ public final class Shingles {
     }
   }
 
-  private void tokenise(String text) {
+  private void tokenise(String raw) {
     tokenCount = 0;
-    if (text == null) {
+    if (raw == null) {
       addToken(NO_WORDS);
       return;
     }
-    String normal = isAscii(text) ? text : Normalizer.normalize(text, Normalizer.Form.NFKC);
+    take(raw);
+    if (!isAscii()) {
+      take(Normalizer.normalize(raw, Normalizer.Form.NFKC));
+    }
     if (characters) {
-      readCharacters(normal);
+      readCharacters();
     } else {
-      readWords(normal);
+      readWords();
     }
     if (tokenCount == 0) {
       long hash = NO_WORDS;
-      for (int i = 0; i < text.length(); i++) {
-        hash = (hash ^ text.charAt(i)) * FACTOR;
+      for (int i = 0; i < raw.length(); i++) {
+        hash = (hash ^ raw.charAt(i)) * FACTOR;
       }
       addToken(mix(hash));
     }
   }
 
-  private void readWords(String text) {
+  private void take(String string) {
+    length = string.length();
+    if (length > text.length) {
+      text = new char[2 * length];
+    }
+    string.getChars(0, length, text, 0);
+  }
+
+  private boolean isAscii() {
+    int all = 0;
+    for (int i = 0; i < length; i++) {
+      all |= text[i];
+    }
+    return all < 0x80;
+  }
+
+  private void readWords() {
     long word = WORD_START;
     boolean inside = false;
-    for (int i = 0; i < text.length(); ) {
-      int c = text.codePointAt(i);
+    for (int i = 0; i < length; ) {
+      int c = Character.codePointAt(text, i, length);
       i += Character.charCount(c);
       int folded = fold(c);
       boolean alone = folded >= 0 && standsAlone(folded);
@@ -164,10 +196,10 @@ public final class Shingles {
     }
   }
 
-  private void readCharacters(String text) {
+  private void readCharacters() {
     boolean gap = false;
-    for (int i = 0; i < text.length(); ) {
-      int c = text.codePointAt(i);
+    for (int i = 0; i < length; ) {
+      int c = Character.codePointAt(text, i, length);
       i += Character.charCount(c);
       int folded = fold(c);
       if (folded < 0) {
@@ -192,10 +224,7 @@ public final class Shingles {
   /** Returns the character in lower case, or -1 if it is part of no word. */
   private static int fold(int c) {
     if (c < 0x80) {
-      if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-        return c;
-      }
-      return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : -1;
+      return ASCII[c];
     }
     // Marks belong to the letters before them: without them, words of Indic scripts fall apart.
     int type = Character.getType(c);
@@ -206,15 +235,6 @@ public final class Shingles {
   private static boolean standsAlone(int c) {
     return c >= 0x0E00
         && (c <= 0x0E7F || (c >= 0x3040 && c <= 0x30FF) || Character.isIdeographic(c));
-  }
-
-  private static boolean isAscii(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (text.charAt(i) >= 0x80) {
-        return false;
-      }
-    }
-    return true;
   }
 
   /** The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014). */
