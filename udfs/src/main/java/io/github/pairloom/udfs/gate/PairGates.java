@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -257,8 +258,12 @@ public record PairGates(
   }
 
   private static Optional<String> more(Pattern pattern, String chosen, String rejected) {
-    return pattern.matcher(rejected).results().count() > pattern.matcher(chosen).results().count()
-        ? pattern.matcher(rejected).results().findFirst().map(match -> match.group())
+    Matcher first = pattern.matcher(rejected);
+    // Most texts have none.
+    return first.find()
+            && pattern.matcher(rejected).results().count()
+                > pattern.matcher(chosen).results().count()
+        ? Optional.of(first.group())
         : Optional.empty();
   }
 
