@@ -2,7 +2,11 @@
 CREATE TABLE IF NOT EXISTS {table} (
   pair_id STRING NOT NULL COMMENT 'Key into pairs; one row each',
   settings_id STRING NOT NULL COMMENT 'SHA-256 of the recipe\'s settings dedup.images and dedup.text, and dedup.semantic if it is on, in whose terms the signature is',
-  domain BIGINT NOT NULL COMMENT 'Hash of the columns in which duplicates are equal (recipe key dedup.text.within)',
+  image_id STRING COMMENT 'Key into images, as in pairs',
+  scope BIGINT NOT NULL COMMENT 'Hash of the columns, image_id aside, in which duplicates are equal (recipe key dedup.text.within)',
+  domain BIGINT NOT NULL COMMENT 'scope, and the image that was kept of image_id and its copies if images are among the columns: duplicates are equal in it',
+  chosen_key BIGINT COMMENT 'Hash of context, prompt, condition and chosen text, white space aside; NULL if the pair rejects an image',
+  rejected_key BIGINT COMMENT 'The same of the rejected text',
   signature BINARY NOT NULL COMMENT 'Little-endian longs: two of the content\'s hash, two of the sketch, then the key of each band\'s bucket'
 ) USING delta
 COMMENT 'MinHash signatures of the pairs that were compared'

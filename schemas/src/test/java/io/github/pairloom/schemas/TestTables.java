@@ -299,7 +299,8 @@ class TestTables {
       case SCORES -> rows(PairScore.CODEC, score());
       case SIGNATURES ->
           spark.createDataFrame(
-              List.of(RowFactory.create(ID, ID, 7L, new byte[48])), table.schema());
+              List.of(RowFactory.create(ID, ID, null, 7L, 7L, 1L, 2L, new byte[48])),
+              table.schema());
       case DUPLICATES ->
           spark.createDataFrame(
               List.of(RowFactory.create("pair", ID, ID, null, 0.9)), table.schema());

@@ -10,11 +10,11 @@ import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.regexp_replace;
-import static org.apache.spark.sql.functions.replace;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.trim;
+import static org.apache.spark.sql.functions.udf;
 import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
@@ -23,15 +23,17 @@ import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
-import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
 
 /**
  * Finds texts that one pair chooses and another rejects under the same image, context, prompt and
@@ -47,22 +49,30 @@ final class Contradictions {
   static final String MIXED = "mixed";
 
   /** What a regular expression takes for white space. */
-  private static final List<String> SPACES = List.of(" ", "\t", "\n", "\r", "\f", "\u000b");
+  private static final String SPACES = " \t\n\r\f\u000b";
+
+  private static final UserDefinedFunction DENSE =
+      udf((UDF1<String, String>) text -> text == null ? null : dense(text), DataTypes.StringType);
 
   private Contradictions() {}
 
   /**
    * Labels the usable pairs of the warehouse anew; returns how many have a label.
    *
+   * @param images which are kept
    * @param metrics takes the number of texts that were embedded for this
    */
-  static long write(StepContext context, Map<String, Double> metrics) {
+  static long write(StepContext context, KeptImages images, Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
-    Dataset<Row> usable = usable(context);
-    Dataset<Row> both = onBothSides(usable).persist();
-    // The usual case: no text is read again then.
-    Dataset<Row> suspects = both.isEmpty() ? usable.limit(0) : usable;
-    Dataset<Row> equal = of(sides(suspects, both));
+    Dataset<Row> usable = usable(context, images);
+    Dataset<Row> statements = statements(context, images);
+    Dataset<Row> both = onBothSides(statements).persist();
+    // The usual case: no text is read then.
+    Dataset<Row> suspects =
+        both.isEmpty()
+            ? usable.limit(0)
+            : usable.join(suspects(statements, both), "pair_id", "left_semi");
+    Dataset<Row> equal = of(sides(suspects));
     Dataset<Row> labels =
         (context.recipe().dedup().semantic().on()
                 ? strongest(equal.union(near(context, usable, metrics)))
@@ -83,8 +93,7 @@ final class Contradictions {
   /** Returns labels of pairs that contradict others in meaning, several for a pair if need be. */
   private static Dataset<Row> near(
       StepContext context, Dataset<Row> usable, Map<String, Double> metrics) {
-    Column same =
-        struct(col(DedupStep.KEPT_IMAGE), col("context"), col("prompt"), col("condition"));
+    Column same = struct(col(KeptImages.COLUMN), col("context"), col("prompt"), col("condition"));
     Dataset<Row> found =
         SemanticPairs.of(
                 context,
@@ -115,45 +124,39 @@ final class Contradictions {
   }
 
   /** Returns the pairs that trainers may get to see, with the image that is kept of its copies. */
-  private static Dataset<Row> usable(StepContext context) {
-    Warehouse warehouse = context.warehouse();
-    Dataset<Row> refused = ScoreStep.refused(context);
-    Dataset<Row> seen =
-        warehouse
-            .latest(Table.PAIRS)
-            .where(col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT)))
-            // What no trainer gets to see contradicts nothing.
-            .join(refused, col("pair_id").equalTo(refused.col("id")), "left_anti");
-    return DedupStep.withKeptImage(seen, warehouse.latest(Table.DUPLICATES));
+  private static Dataset<Row> usable(StepContext context, KeptImages images) {
+    Column text = col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT));
+    return seen(context, images, context.warehouse().latest(Table.PAIRS).where(text));
   }
 
   /**
-   * Returns {@code pair_id} and digests, {@code better} and {@code worse}, of the pairs that may
-   * contradict another: most texts stand on one side alone, and a number tells that at a fraction
-   * of a digest's cost.
+   * Returns numbers of what these pairs choose and reject, {@code better} and {@code worse}, from
+   * table {@code signatures}: what is equal has equal ones.
    */
-  private static Dataset<Row> sides(Dataset<Row> usable, Dataset<Row> both) {
-    return keyed(usable)
-        .join(
-            both.select(col("key").as("of_better")),
-            col("better_key").equalTo(col("of_better")),
-            "left")
-        .join(
-            both.select(col("key").as("of_worse")),
-            col("worse_key").equalTo(col("of_worse")),
-            "left")
-        .where(col("of_better").isNotNull().or(col("of_worse").isNotNull()))
-        .select(col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
+  private static Dataset<Row> statements(StepContext context, KeptImages images) {
+    Column text = col("chosen_key").isNotNull();
+    return seen(context, images, context.warehouse().latest(Table.SIGNATURES).where(text))
+        .select(
+            col("pair_id"),
+            xxhash64(col(KeptImages.COLUMN), col("chosen_key")).as("better"),
+            xxhash64(col(KeptImages.COLUMN), col("rejected_key")).as("worse"));
   }
 
-  /** Returns the numbers of texts, in column {@code key}, that stand on both sides. */
-  private static Dataset<Row> onBothSides(Dataset<Row> usable) {
-    return keyed(usable)
+  private static Dataset<Row> seen(StepContext context, KeptImages images, Dataset<Row> rows) {
+    Dataset<Row> refused = ScoreStep.refused(context);
+    // What no trainer gets to see contradicts nothing.
+    return images.addedTo(
+        rows.join(refused, rows.col("pair_id").equalTo(refused.col("id")), "left_anti"));
+  }
+
+  /** Returns the numbers, in column {@code key}, that stand on both sides. */
+  private static Dataset<Row> onBothSides(Dataset<Row> statements) {
+    return statements
         .select(
             explode(
                     array(
-                        struct(col("better_key").as("key"), lit(true).as("chosen")),
-                        struct(col("worse_key").as("key"), lit(false).as("chosen"))))
+                        struct(col("better").as("key"), lit(true).as("chosen")),
+                        struct(col("worse").as("key"), lit(false).as("chosen"))))
                 .as("side"))
         .groupBy(col("side.key").as("key"))
         .agg(max("side.chosen").as("chosen"), min("side.chosen").as("all_chosen"))
@@ -161,20 +164,42 @@ final class Contradictions {
         .select("key");
   }
 
-  /** Adds numbers that are equal where digests are. */
-  private static Dataset<Row> keyed(Dataset<Row> usable) {
-    return usable
-        .withColumn("better_key", number("chosen"))
-        .withColumn("worse_key", number("rejected"));
+  /** Returns the ids of the pairs that have such a number, which others' texts may have too. */
+  private static Dataset<Row> suspects(Dataset<Row> statements, Dataset<Row> both) {
+    return statements
+        .select(col("pair_id"), explode(array(col("better"), col("worse"))).as("key"))
+        .join(both, "key")
+        .select("pair_id");
   }
 
-  private static Column number(String text) {
-    Column dense = col(text);
-    for (String space : SPACES) {
-      dense = replace(dense, lit(space), lit(""));
+  /** Returns {@code pair_id} and digests, {@code better} and {@code worse}. */
+  private static Dataset<Row> sides(Dataset<Row> usable) {
+    return usable.select(
+        col("pair_id"), digest("chosen").as("better"), digest("rejected").as("worse"));
+  }
+
+  /**
+   * Returns a number that is equal where digests under one image are, at a fraction of their cost;
+   * NULL where a pair rejects an image.
+   *
+   * @param text column {@code chosen} or {@code rejected} of table {@code pairs}
+   */
+  static Column key(String text) {
+    return when(
+        col("rejects").equalTo(CandidatePair.TEXT),
+        xxhash64(col("context"), col("prompt"), col("condition"), DENSE.apply(col(text))));
+  }
+
+  /** Returns the text without white space. SQL's replace compares every byte five times. */
+  private static String dense(String text) {
+    StringBuilder dense = new StringBuilder(text.length());
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (SPACES.indexOf(c) < 0) {
+        dense.append(c);
+      }
     }
-    return xxhash64(
-        col(DedupStep.KEPT_IMAGE), col("context"), col("prompt"), col("condition"), dense);
+    return dense.toString();
   }
 
   /** A text with all that must be the same for it to be the same statement. */
@@ -183,11 +208,7 @@ final class Contradictions {
     return sha2(
         to_json(
                 struct(
-                    col(DedupStep.KEPT_IMAGE),
-                    col("context"),
-                    col("prompt"),
-                    col("condition"),
-                    same))
+                    col(KeptImages.COLUMN), col("context"), col("prompt"), col("condition"), same))
             .cast("binary"),
         256);
   }

@@ -1,8 +1,5 @@
 package io.github.pairloom.jobs.dedup;
 
-import static org.apache.spark.sql.functions.coalesce;
-import static org.apache.spark.sql.functions.col;
-
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
@@ -12,8 +9,6 @@ import io.github.pairloom.schemas.Table;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 
 /**
  * Step {@code dedup}: labels duplicates in table {@code duplicates} and what evaluation sets hold
@@ -41,29 +36,6 @@ public final class DedupStep implements Step {
   public static final List<String> REVERSED_KINDS =
       List.of(Contradictions.REVERSED, SemanticPairs.REVERSED);
 
-  /** Column with the image that is kept of a row's image and its copies. */
-  public static final String KEPT_IMAGE = "kept_image";
-
-  /**
-   * Adds column {@value #KEPT_IMAGE}: the same for all images of a cluster, else the image itself.
-   *
-   * @param rows with column {@code image_id}
-   * @param duplicates table {@code duplicates}
-   */
-  public static Dataset<Row> withKeptImage(Dataset<Row> rows, Dataset<Row> duplicates) {
-    Dataset<Row> copies =
-        duplicates
-            .where(col("kind").equalTo(ImageLabels.KIND).and(col("duplicate_of").isNotNull()))
-            .select(col("id").as("image_copy"), col("duplicate_of").as(KEPT_IMAGE));
-    if (copies.isEmpty()) {
-      // A join would move all rows.
-      return rows.withColumn(KEPT_IMAGE, col("image_id"));
-    }
-    return rows.join(copies, rows.col("image_id").equalTo(col("image_copy")), "left")
-        .withColumn(KEPT_IMAGE, coalesce(col(KEPT_IMAGE), rows.col("image_id")))
-        .drop("image_copy");
-  }
-
   @Override
   public String name() {
     return "dedup";
@@ -83,10 +55,13 @@ public final class DedupStep implements Step {
     metrics.putAll(ImageLabels.write(context, settings.images()));
     metrics.putAll(
         new Contamination(context).write(settings.evaluations(), settings.images().radius()));
-    long contradictory = Contradictions.write(context, metrics);
+    KeptImages images = KeptImages.of(context.warehouse().latest(Table.DUPLICATES));
+    StepResult result = new PairDedup(context, images).run(metrics);
+    // From the signatures that were just written.
+    long contradictory = Contradictions.write(context, images, metrics);
     if (contradictory > 0) {
       metrics.put("contradictory-pairs", (double) contradictory);
     }
-    return new PairDedup(context).run(metrics);
+    return result.with(metrics);
   }
 }

@@ -3,6 +3,7 @@ package io.github.pairloom.jobs.dedup;
 import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.struct;
@@ -29,7 +30,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -40,6 +41,7 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
 
@@ -55,18 +57,24 @@ final class PairDedup {
   static final String KIND = "pair";
 
   private static final StructType SIGNATURES = Table.SIGNATURES.schema();
+  private static final int SIGNATURE = SIGNATURES.fieldIndex("signature");
+  private static final int DOMAIN = SIGNATURES.fieldIndex("domain");
+
+  private static final String IMAGE = "image_id";
 
   /** Ids that every executor may hold. */
   private static final long BROADCAST = 1 << 20;
 
   private final StepContext context;
   private final Warehouse warehouse;
+  private final KeptImages images;
   private final TextDedup settings;
   private final SemanticDedup semantic;
   private final String settingsId;
   private Dataset<Row> freshIds;
 
-  PairDedup(StepContext context) {
+  PairDedup(StepContext context, KeptImages images) {
+    this.images = images;
     this.context = context;
     this.warehouse = context.warehouse();
     DedupSettings dedup = context.recipe().dedup();
@@ -84,20 +92,25 @@ final class PairDedup {
   /**
    * Labels what is not labelled yet.
    *
-   * @param imageMetrics goes into the result
+   * @param metrics takes the figures of this
    */
-  StepResult run(Map<String, Double> imageMetrics) {
+  StepResult run(Map<String, Double> metrics) {
     Dataset<Row> pairs = warehouse.latest(Table.PAIRS);
     checkColumns(pairs);
     Dataset<Row> usable = pairs.where(col("drop_reason").isNull());
-    Dataset<Row> texts = texts(usable);
     Dataset<Row> signed =
-        warehouse.latest(Table.SIGNATURES).where(col("settings_id").equalTo(settingsId));
-    long signedRows = signed.count();
-    Dataset<Row> fresh = signedRows == 0 ? texts : without(texts, signed);
+        inDomains(
+            warehouse.latest(Table.SIGNATURES).where(col("settings_id").equalTo(settingsId)),
+            "current_domain");
+    Column restatedRow = not(col("domain").equalTo(col("current_domain")));
+    Row counts = signed.agg(count(lit(1)), count(when(restatedRow, 1))).first();
+    long signedRows = counts.getLong(0);
+    long restated = counts.getLong(1);
+    Dataset<Row> known = signed.where(not(restatedRow));
+    Dataset<Row> fresh = signedRows == 0 ? usable : without(usable, known);
     Dataset<Row> signatures =
-        fresh
-            .mapPartitions(sign(settings, settingsId), Encoders.row(SIGNATURES))
+        statements(fresh)
+            .mapPartitions(sign(settings), Encoders.row(SIGNATURES))
             .persist(StorageLevel.MEMORY_AND_DISK());
     TextDuplicates duplicates =
         new TextDuplicates(
@@ -105,19 +118,17 @@ final class PairDedup {
     try {
       long read = signatures.count();
       if (read == 0) {
-        return new StepResult(0, 0, Map.of(), Map.of(), signedRows, imageMetrics);
+        return new StepResult(0, 0, Map.of(), Map.of(), signedRows, metrics);
       }
-      long restated = signedRows == 0 ? 0 : signatures.join(signed, "pair_id").count();
-      Dataset<Row> known = restated == 0 ? signed : antiJoin(signed, signatures);
       JavaRDD<byte[]> edges =
           duplicates.edges(
               signatures.select("pair_id", "signature").toJavaRDD(),
               read,
               known.select("pair_id", "signature").toJavaRDD(),
               signedRows - restated,
-              texts.toJavaRDD());
+              withTexts(inDomains(scoped(usable), "domain"), "pair_id", "domain"));
       if (semantic.on()) {
-        edges = edges.union(sameMeaning(usable, signatures, imageMetrics));
+        edges = edges.union(sameMeaning(usable, signatures, metrics));
       }
       Clusters clusters =
           Clusters.of(
@@ -128,19 +139,19 @@ final class PairDedup {
       try {
         ClusterLabels.check(clusters, labels);
         long dropped =
-            labels
-                .where(col("duplicate_of").isNotNull())
-                .join(signatures.select(col("pair_id").as("id")), "id")
-                .count();
+            signedRows == 0
+                ? clusters.nodes() - clusters.components()
+                : newlyDropped(labels, signatures);
         warehouse.replace(Table.DUPLICATES, "kind = '" + KIND + "'", labels);
         write(signatures, signedRows, restated);
+        measure(clusters, duplicates.crowdedBuckets(), metrics);
         return new StepResult(
             read,
             read - dropped,
             dropped == 0 ? Map.of() : Map.of(DedupStep.DUPLICATE_PAIR, dropped),
             Map.of(),
             signedRows - restated,
-            metrics(clusters, duplicates.crowdedBuckets(), imageMetrics));
+            metrics);
       } finally {
         labels.unpersist();
       }
@@ -153,10 +164,15 @@ final class PairDedup {
     }
   }
 
-  private Map<String, Double> metrics(
-      Clusters clusters, long crowded, Map<String, Double> imageMetrics) {
+  private static long newlyDropped(Dataset<Row> labels, Dataset<Row> signatures) {
+    return labels
+        .where(col("duplicate_of").isNotNull())
+        .join(signatures.select(col("pair_id").as("id")), "id")
+        .count();
+  }
+
+  private void measure(Clusters clusters, long crowded, Map<String, Double> metrics) {
     Banding banding = Banding.of(settings.threshold(), settings.recall());
-    Map<String, Double> metrics = new TreeMap<>(imageMetrics);
     metrics.put("bands", (double) banding.bands());
     metrics.put("rows-per-band", (double) banding.rows());
     metrics.put("recall-at-threshold", banding.recallAt(settings.threshold()));
@@ -164,7 +180,6 @@ final class PairDedup {
     metrics.put("clusters", (double) clusters.components());
     metrics.put("clustered-pairs", (double) clusters.nodes());
     metrics.put("crowded-buckets", (double) crowded);
-    return metrics;
   }
 
   private void checkColumns(Dataset<Row> pairs) {
@@ -190,7 +205,7 @@ final class PairDedup {
       Dataset<Row> usable, Dataset<Row> signatures, Map<String, Double> metrics) {
     Dataset<Row> fresh = signatures.select(col("pair_id").as("id"), lit(true).as("fresh"));
     Dataset<Row> rows =
-        inDomains(usable)
+        inDomains(scoped(usable), "domain")
             .select("pair_id", "domain", "prompt", "chosen", "rejected")
             .join(fresh, col("pair_id").equalTo(col("id")), "left")
             .withColumn("fresh", coalesce(col("fresh"), lit(false)));
@@ -210,13 +225,8 @@ final class PairDedup {
             });
   }
 
-  /** Adds column {@code domain}, in which duplicates are equal. */
-  private Dataset<Row> inDomains(Dataset<Row> usable) {
-    Dataset<Row> rows =
-        settings.within().contains("image_id")
-            ? DedupStep.withKeptImage(usable, warehouse.latest(Table.DUPLICATES))
-                .withColumn("image_id", col(DedupStep.KEPT_IMAGE))
-            : usable;
+  /** Adds column {@code scope}, in which duplicates are equal, as they are in their image. */
+  private Dataset<Row> scoped(Dataset<Row> usable) {
     // Pairs that reject an image have the same text on both sides: what they reject is the pixels.
     Stream<Column> rejected =
         Stream.of(
@@ -228,51 +238,62 @@ final class PairDedup {
                     col("provenance.transform.pixels_sha256"))
                 .as("pixels"));
     Column[] within =
-        Stream.concat(rejected, settings.within().stream().map(functions::col))
+        Stream.concat(
+                rejected,
+                settings.within().stream()
+                    .filter(column -> !column.equals(IMAGE))
+                    .map(functions::col))
             .toArray(Column[]::new);
-    return rows.withColumn("domain", xxhash64(to_json(struct(within))));
+    return usable.withColumn("scope", xxhash64(to_json(struct(within))));
   }
 
-  /** Returns id, domain and texts. */
-  private Dataset<Row> texts(Dataset<Row> usable) {
-    Dataset<Row> rows = inDomains(usable);
-    Column[] columns = new Column[settings.columns().size() + 2];
-    columns[0] = col("pair_id");
-    columns[1] = col("domain");
-    for (int i = 2; i < columns.length; i++) {
-      String name = settings.columns().get(i - 2);
-      boolean text = rows.schema().apply(name).dataType().simpleString().equals("string");
-      // Under names of their own: a column may be called domain.
-      columns[i] = (text ? col(name) : to_json(col(name))).as("text" + (i - 2));
-    }
-    return rows.select(columns);
+  /** Adds a column with the domain that {@code scope} and {@code image_id} make today. */
+  private Dataset<Row> inDomains(Dataset<Row> scoped, String column) {
+    return settings.within().contains(IMAGE)
+        ? images.addedTo(scoped).withColumn(column, xxhash64(col("scope"), col(KeptImages.COLUMN)))
+        : scoped.withColumn(column, col("scope"));
   }
 
-  /** Returns the texts that have no signature, or one under another domain. */
-  private Dataset<Row> without(Dataset<Row> texts, Dataset<Row> signed) {
+  /** Returns columns {@code first}, then the texts to compare. */
+  private Dataset<Row> withTexts(Dataset<Row> rows, String... first) {
+    Stream<Column> texts =
+        IntStream.range(0, settings.columns().size())
+            .mapToObj(
+                i -> {
+                  String name = settings.columns().get(i);
+                  boolean text = rows.schema().apply(name).dataType().equals(DataTypes.StringType);
+                  // Under names of their own: a column may be called domain.
+                  return (text ? col(name) : to_json(col(name))).as("text" + i);
+                });
+    return rows.select(
+        Stream.concat(Stream.of(first).map(functions::col), texts).toArray(Column[]::new));
+  }
+
+  /** Returns what is to be signed of the rows. */
+  private Dataset<Row> statements(Dataset<Row> usable) {
+    return withTexts(
+        inDomains(scoped(usable), "domain")
+            .withColumn("settings_id", lit(settingsId))
+            .withColumn("chosen_key", Contradictions.key("chosen"))
+            .withColumn("rejected_key", Contradictions.key("rejected")),
+        Arrays.copyOf(SIGNATURES.fieldNames(), SIGNATURE));
+  }
+
+  /** Returns the rows that have no signature. */
+  private Dataset<Row> without(Dataset<Row> usable, Dataset<Row> signed) {
     // Ids first: the texts of old pairs are not to go through a shuffle.
-    Dataset<Row> done = signed.select(col("pair_id").as("id"), col("domain").as("of"));
-    freshIds =
-        texts
-            .select("pair_id", "domain")
-            .join(
-                done,
-                col("pair_id").equalTo(col("id")).and(col("domain").equalTo(col("of"))),
-                "left_anti")
-            .select(col("pair_id").as("id"))
-            .persist();
-    return texts.join(
-        freshIds.count() <= BROADCAST ? broadcast(freshIds) : freshIds,
-        col("pair_id").equalTo(col("id")),
-        "left_semi");
+    Dataset<Row> ids = usable.select(col("pair_id").as("id"));
+    freshIds = ids.join(signed, col("id").equalTo(col("pair_id")), "left_anti").persist();
+    return usable
+        .join(
+            freshIds.count() <= BROADCAST ? broadcast(freshIds) : freshIds,
+            col("pair_id").equalTo(col("id")),
+            "left_semi")
+        // They stand together in a few files, which one task may read.
+        .repartition(context.spark().sparkContext().defaultParallelism(), col("pair_id"));
   }
 
-  private static Dataset<Row> antiJoin(Dataset<Row> rows, Dataset<Row> keys) {
-    Dataset<Row> ids = keys.select(col("pair_id").as("id"));
-    return rows.join(ids, rows.col("pair_id").equalTo(ids.col("id")), "left_anti");
-  }
-
-  private static MapPartitionsFunction<Row, Row> sign(TextDedup settings, String settingsId) {
+  private static MapPartitionsFunction<Row, Row> sign(TextDedup settings) {
     int columns = settings.columns().size();
     return rows -> {
       TextSigner signer = new TextSigner(settings);
@@ -287,14 +308,15 @@ final class PairDedup {
         public Row next() {
           Row row = rows.next();
           for (int i = 0; i < columns; i++) {
-            texts[i] = row.getString(i + 2);
+            texts[i] = row.getString(SIGNATURE + i);
           }
-          long[] signature = signer.sign(row.getLong(1), texts);
-          return RowFactory.create(
-              row.getString(0),
-              settingsId,
-              row.getLong(1),
-              Blocks.bytes(signature, signature.length));
+          long[] signature = signer.sign(row.getLong(DOMAIN), texts);
+          Object[] values = new Object[SIGNATURE + 1];
+          for (int i = 0; i < SIGNATURE; i++) {
+            values[i] = row.get(i);
+          }
+          values[SIGNATURE] = Blocks.bytes(signature, signature.length);
+          return RowFactory.create(values);
         }
       };
     };

@@ -1,5 +1,8 @@
 package io.github.pairloom.jobs.dedup;
 
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.udf;
+
 import io.github.pairloom.udfs.dedup.Bucket;
 import io.github.pairloom.udfs.dedup.Jaccard;
 import io.github.pairloom.udfs.dedup.Shingles;
@@ -15,7 +18,11 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.Function;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
 import org.apache.spark.util.sketch.BloomFilter;
@@ -75,11 +82,11 @@ final class TextDuplicates {
    * @param freshRows their number
    * @param known id and signature of each row that an earlier run has compared
    * @param knownRows their number
-   * @param texts id, domain and texts of all these rows
+   * @param texts columns {@code pair_id}, domain and texts of all these rows
    * @return blocks of edges
    */
   JavaRDD<byte[]> edges(
-      JavaRDD<Row> fresh, long freshRows, JavaRDD<Row> known, long knownRows, JavaRDD<Row> texts) {
+      JavaRDD<Row> fresh, long freshRows, JavaRDD<Row> known, long knownRows, Dataset<Row> texts) {
     int bands = new TextSigner(settings).length() - TextSigner.BANDS;
     JavaRDD<Row> worthKnowing =
         knownRows == 0 ? known : known.filter(shareOf(fresh, freshRows, bands));
@@ -103,8 +110,16 @@ final class TextDuplicates {
     JavaRDD<Tuple2<Integer, byte[]>> candidates = pairs.filter(b -> b._1() >= 0);
     Broadcast<BloomFilter> wanted = spark.broadcast(members(candidates));
     TextDedup how = settings;
+    // In the query, so that the texts of the others are no strings to Java.
+    Column inPair =
+        udf(
+                (UDF1<String, Boolean>) id -> wanted.value().mightContainLong(RowId.high(id)),
+                DataTypes.BooleanType)
+            .apply(col("pair_id"));
     JavaRDD<Tuple2<Integer, byte[]>> sets =
-        keep(Blocks.shuffle(texts.mapPartitions(r -> sets(r, how, wanted.value(), byRow)), byRow));
+        keep(
+            Blocks.shuffle(
+                texts.where(inPair).toJavaRDD().mapPartitions(r -> sets(r, how, byRow)), byRow));
     JavaRDD<Tuple2<Integer, byte[]>> halves =
         Blocks.shuffle(
             candidates.zipPartitions(sets, (c, s) -> halves(c, new Sets(s), byRow)), byRow);
@@ -341,7 +356,7 @@ final class TextDuplicates {
 
   /** Sends the n-grams of the rows that are in a pair to where they are met. */
   private static Iterator<Tuple2<Integer, byte[]>> sets(
-      Iterator<Row> rows, TextDedup settings, BloomFilter wanted, int partitions) {
+      Iterator<Row> rows, TextDedup settings, int partitions) {
     Shingles shingles = new Shingles(settings.unit(), settings.n());
     String[] texts = new String[settings.columns().size()];
     return Blocks.pack(
@@ -350,21 +365,19 @@ final class TextDuplicates {
         (row, sink) -> {
           String id = row.getString(0);
           long half = RowId.high(id);
-          if (wanted.mightContainLong(half)) {
-            for (int i = 0; i < texts.length; i++) {
-              texts[i] = row.getString(i + 2);
-            }
-            shingles.read(texts);
-            long[] grams = shingles.distinct();
-            long[] record = new long[SET_HEAD + grams.length];
-            record[0] = half;
-            record[1] = half;
-            record[2] = RowId.low(id);
-            record[3] = row.getLong(1);
-            record[4] = grams.length;
-            System.arraycopy(grams, 0, record, SET_HEAD, grams.length);
-            sink.add(Blocks.lane(half, partitions), record, record.length);
+          for (int i = 0; i < texts.length; i++) {
+            texts[i] = row.getString(i + 2);
           }
+          shingles.read(texts);
+          long[] grams = shingles.distinct();
+          long[] record = new long[SET_HEAD + grams.length];
+          record[0] = half;
+          record[1] = half;
+          record[2] = RowId.low(id);
+          record[3] = row.getLong(1);
+          record[4] = grams.length;
+          System.arraycopy(grams, 0, record, SET_HEAD, grams.length);
+          sink.add(Blocks.lane(half, partitions), record, record.length);
         });
   }
 

@@ -7,7 +7,7 @@ import static org.apache.spark.sql.functions.shiftrightunsigned;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import io.github.pairloom.jobs.ModelRows;
-import io.github.pairloom.jobs.dedup.DedupStep;
+import io.github.pairloom.jobs.dedup.KeptImages;
 import io.github.pairloom.schemas.CandidatePair;
 import java.util.List;
 import org.apache.spark.sql.Column;
@@ -74,14 +74,15 @@ record Split(String name, Dataset<Row> pairs, long rows, int files) {
   /** Adds column {@value #HELD}: whether a row's image is for validation. */
   private static Dataset<Row> withSide(
       Dataset<Row> rows, Dataset<Row> duplicates, Manifest.Draw draw) {
-    Column hash = xxhash64(lit(draw.seed()), lit(VALIDATION), col(DedupStep.KEPT_IMAGE));
+    Column hash = xxhash64(lit(draw.seed()), lit(VALIDATION), col(KeptImages.COLUMN));
     Column uniform =
         shiftrightunsigned(hash, Long.SIZE - DOUBLE_BITS)
             .cast("double")
             .multiply(Math.scalb(1.0, -DOUBLE_BITS));
-    return DedupStep.withKeptImage(rows, duplicates)
+    return KeptImages.of(duplicates)
+        .addedTo(rows)
         .withColumn(HELD, uniform.lt(draw.validationShare()))
-        .drop(DedupStep.KEPT_IMAGE);
+        .drop(KeptImages.COLUMN);
   }
 
   /** Returns those of the rows that a format without pairs of images has. */

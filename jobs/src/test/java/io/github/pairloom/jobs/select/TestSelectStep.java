@@ -512,7 +512,8 @@ class TestSelectStep {
         Table.SIGNATURES,
         spark.createDataFrame(
             ids.stream()
-                .map(id -> RowFactory.create(id, id("settings"), 0L, new byte[48]))
+                .map(
+                    id -> RowFactory.create(id, id("settings"), null, 0L, 0L, 1L, 2L, new byte[48]))
                 .toList(),
             Table.SIGNATURES.schema()));
   }
