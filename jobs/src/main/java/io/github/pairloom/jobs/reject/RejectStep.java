@@ -98,23 +98,30 @@ public final class RejectStep implements Step {
         ModelRows.withImages(warehouse, warehouse.read(Table.SAMPLES).join(responses, "sample_id"));
     List<RejectionStrategy> strategies = recipe.reject().strategies();
     // One row each by explode, not by a union: that would read and join the inputs once for each.
+    // Of literals alone, which the planner makes one of: code for each strategy's hash takes longer
+    // to compile, on every core, than thousands of pairs.
     Column[] pairs =
         IntStream.range(0, strategies.size())
-            .mapToObj(i -> struct(lit(i).as("strategy_index"), pairId(i, recipe, model, embedder)))
+            .mapToObj(
+                i ->
+                    struct(
+                        lit(i).as("strategy_index"),
+                        lit(recipe.pairId(strategies.get(i))).as("pair_recipe")))
             .toArray(Column[]::new);
-    return samples.withColumn("pair", explode(array(pairs))).select("*", "pair.*").drop("pair");
-  }
-
-  private static Column pairId(int strategy, Recipe recipe, ModelIdentity model, String embedder) {
-    return sha2(
+    Column pairId =
+        sha2(
             concat_ws(
                 " ",
                 col("response_id"),
-                lit(recipe.pairId(recipe.reject().strategies().get(strategy))),
+                col("pair.pair_recipe"),
                 lit(model.revision()),
                 lit(model.promptTemplateSha256()),
                 lit(embedder)),
-            256)
-        .as("pair_id");
+            256);
+    return samples
+        .withColumn("pair", explode(array(pairs)))
+        .withColumn("pair_id", pairId)
+        .select("*", "pair.strategy_index")
+        .drop("pair");
   }
 }
