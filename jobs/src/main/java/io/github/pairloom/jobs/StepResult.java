@@ -36,9 +36,4 @@ public record StepResult(
         dropped,
         quarantined);
   }
-
-  /** Returns the same with other figures. */
-  public StepResult with(Map<String, Double> metrics) {
-    return new StepResult(read, written, dropped, quarantined, alreadyDone, metrics);
-  }
 }

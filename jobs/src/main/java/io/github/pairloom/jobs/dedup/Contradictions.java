@@ -57,15 +57,22 @@ final class Contradictions {
   private Contradictions() {}
 
   /**
-   * Labels the usable pairs of the warehouse anew; returns how many have a label.
+   * Labels the usable pairs of the warehouse anew.
    *
    * @param images which are kept
-   * @param metrics takes the number of texts that were embedded for this
+   * @param signatures columns {@code pair_id}, {@code image_id}, {@code chosen_key} and {@code
+   *     rejected_key} of table {@code signatures}, of all usable pairs
+   * @param metrics takes the number of pairs that have a label, if any has, and of texts that were
+   *     embedded for this
    */
-  static long write(StepContext context, KeptImages images, Map<String, Double> metrics) {
+  static void write(
+      StepContext context,
+      KeptImages images,
+      Dataset<Row> signatures,
+      Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> usable = usable(context, images);
-    Dataset<Row> statements = statements(context, images);
+    Dataset<Row> statements = statements(context, images, signatures);
     Dataset<Row> both = onBothSides(statements).persist();
     // The usual case: no text is read then.
     Dataset<Row> suspects =
@@ -83,7 +90,9 @@ final class Contradictions {
       if (count > 0 || !warehouse.latest(Table.CONTRADICTIONS).isEmpty()) {
         warehouse.replace(Table.CONTRADICTIONS, "true", labels);
       }
-      return count;
+      if (count > 0) {
+        metrics.put("contradictory-pairs", (double) count);
+      }
     } finally {
       both.unpersist();
       labels.unpersist();
@@ -130,12 +139,13 @@ final class Contradictions {
   }
 
   /**
-   * Returns numbers of what these pairs choose and reject, {@code better} and {@code worse}, from
-   * table {@code signatures}: what is equal has equal ones.
+   * Returns numbers of what these pairs choose and reject, {@code better} and {@code worse}: what
+   * is equal has equal ones.
    */
-  private static Dataset<Row> statements(StepContext context, KeptImages images) {
+  private static Dataset<Row> statements(
+      StepContext context, KeptImages images, Dataset<Row> signatures) {
     Column text = col("chosen_key").isNotNull();
-    return seen(context, images, context.warehouse().latest(Table.SIGNATURES).where(text))
+    return seen(context, images, signatures.where(text))
         .select(
             col("pair_id"),
             xxhash64(col(KeptImages.COLUMN), col("chosen_key")).as("better"),

@@ -56,12 +56,6 @@ public final class DedupStep implements Step {
     metrics.putAll(
         new Contamination(context).write(settings.evaluations(), settings.images().radius()));
     KeptImages images = KeptImages.of(context.warehouse().latest(Table.DUPLICATES));
-    StepResult result = new PairDedup(context, images).run(metrics);
-    // From the signatures that were just written.
-    long contradictory = Contradictions.write(context, images, metrics);
-    if (contradictory > 0) {
-      metrics.put("contradictory-pairs", (double) contradictory);
-    }
-    return result.with(metrics);
+    return new PairDedup(context, images).run(metrics);
   }
 }

@@ -46,11 +46,12 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
 
 /**
- * Labels the pairs whose texts are alike.
+ * Labels the pairs whose texts are alike, and those that contradict each other.
  *
  * <p>Earlier runs' signatures stay in {@code signatures}: new pairs are compared with all, old ones
- * are not compared again. {@code duplicates} is written before the signatures, so that a run that
- * dies in between is made good by the next one: it compares the same pairs again.
+ * are not compared again. {@code duplicates} and {@code contradictions} are written before the
+ * signatures, so that a run that dies in between is made good by the next one: it compares the same
+ * pairs again.
  */
 final class PairDedup {
   /** Kind of these rows in {@code duplicates}. */
@@ -117,6 +118,13 @@ final class PairDedup {
             JavaSparkContext.fromSparkContext(context.spark().sparkContext()), settings);
     try {
       long read = signatures.count();
+      // Before signatures are written, which tell step select that all has been looked at.
+      Column[] columns =
+          Stream.of("pair_id", IMAGE, "chosen_key", "rejected_key")
+              .map(functions::col)
+              .toArray(Column[]::new);
+      Contradictions.write(
+          context, images, known.select(columns).union(signatures.select(columns)), metrics);
       if (read == 0) {
         return new StepResult(0, 0, Map.of(), Map.of(), signedRows, metrics);
       }
