@@ -71,18 +71,16 @@ final class Contradictions {
       Dataset<Row> signatures,
       Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
-    Dataset<Row> usable = usable(context, images);
+    Dataset<Row> pairs = pairs(warehouse);
     Dataset<Row> statements = statements(context, images, signatures);
     Dataset<Row> both = onBothSides(statements).persist();
+    Dataset<Row> suspects = suspects(statements, both).persist();
     // The usual case: no text is read then.
-    Dataset<Row> suspects =
-        both.isEmpty()
-            ? usable.limit(0)
-            : usable.join(suspects(statements, both), "pair_id", "left_semi");
-    Dataset<Row> equal = of(sides(suspects));
+    Dataset<Row> suspected = both.isEmpty() ? pairs.limit(0) : PairDedup.having(pairs, suspects);
+    Dataset<Row> equal = of(sides(seen(context, images, suspected)));
     Dataset<Row> labels =
         (context.recipe().dedup().semantic().on()
-                ? strongest(equal.union(near(context, usable, metrics)))
+                ? strongest(equal.union(near(context, seen(context, images, pairs), metrics)))
                 : equal)
             .persist();
     try {
@@ -94,6 +92,7 @@ final class Contradictions {
         metrics.put("contradictory-pairs", (double) count);
       }
     } finally {
+      suspects.unpersist();
       both.unpersist();
       labels.unpersist();
     }
@@ -132,10 +131,11 @@ final class Contradictions {
         .select("pair_id", "label.kind", "label.other_id");
   }
 
-  /** Returns the pairs that trainers may get to see, with the image that is kept of its copies. */
-  private static Dataset<Row> usable(StepContext context, KeptImages images) {
-    Column text = col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT));
-    return seen(context, images, context.warehouse().latest(Table.PAIRS).where(text));
+  /** Returns the pairs of texts that passed all gates. */
+  private static Dataset<Row> pairs(Warehouse warehouse) {
+    return warehouse
+        .latest(Table.PAIRS)
+        .where(col("drop_reason").isNull().and(col("rejects").equalTo(CandidatePair.TEXT)));
   }
 
   /**
@@ -152,6 +152,7 @@ final class Contradictions {
             xxhash64(col(KeptImages.COLUMN), col("rejected_key")).as("worse"));
   }
 
+  /** Returns the rows that trainers may get to see, with the image that is kept of its copies. */
   private static Dataset<Row> seen(StepContext context, KeptImages images, Dataset<Row> rows) {
     Dataset<Row> refused = ScoreStep.refused(context);
     // What no trainer gets to see contradicts nothing.
@@ -174,12 +175,15 @@ final class Contradictions {
         .select("key");
   }
 
-  /** Returns the ids of the pairs that have such a number, which others' texts may have too. */
+  /**
+   * Returns the ids, in column {@code id}, of the pairs that have such a number, which others'
+   * texts may have too.
+   */
   private static Dataset<Row> suspects(Dataset<Row> statements, Dataset<Row> both) {
     return statements
         .select(col("pair_id"), explode(array(col("better"), col("worse"))).as("key"))
         .join(both, "key")
-        .select("pair_id");
+        .select(col("pair_id").as("id"));
   }
 
   /** Returns {@code pair_id} and digests, {@code better} and {@code worse}. */

@@ -292,13 +292,22 @@ final class PairDedup {
     // Ids first: the texts of old pairs are not to go through a shuffle.
     Dataset<Row> ids = usable.select(col("pair_id").as("id"));
     freshIds = ids.join(signed, col("id").equalTo(col("pair_id")), "left_anti").persist();
-    return usable
-        .join(
-            freshIds.count() <= BROADCAST ? broadcast(freshIds) : freshIds,
-            col("pair_id").equalTo(col("id")),
-            "left_semi")
+    return having(usable, freshIds)
         // They stand together in a few files, which one task may read.
         .repartition(context.spark().sparkContext().defaultParallelism(), col("pair_id"));
+  }
+
+  /**
+   * Returns the rows of {@code pairs} with one of so many ids; texts stay where they are unless
+   * these are too many for every executor.
+   *
+   * @param ids column {@code id}, persisted
+   */
+  static Dataset<Row> having(Dataset<Row> pairs, Dataset<Row> ids) {
+    return pairs.join(
+        ids.count() <= BROADCAST ? broadcast(ids) : ids,
+        col("pair_id").equalTo(col("id")),
+        "left_semi");
   }
 
   private static MapPartitionsFunction<Row, Row> sign(TextDedup settings) {
