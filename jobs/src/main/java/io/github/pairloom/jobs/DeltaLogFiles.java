@@ -1,15 +1,25 @@
 package io.github.pairloom.jobs;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -20,7 +30,14 @@ import org.apache.hadoop.fs.Path;
  * version with 20 digits. Looking at them costs no Spark job.
  */
 final class DeltaLogFiles {
-  private static final Pattern VERSION = Pattern.compile("(\\d{20})\\.(json|checkpoint\\..*)");
+  private static final Pattern COMMIT = Pattern.compile("(\\d{20})\\.json");
+  private static final Pattern COMMIT_OR_CHECKPOINT =
+      Pattern.compile("(\\d{20})\\.(json|checkpoint\\..*)");
+
+  /** Actions of a commit that change no row. */
+  private static final Set<String> ABOUT_THE_COMMIT = Set.of("commitInfo", "txn");
+
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Configuration hadoop;
   private final Path folder;
@@ -32,17 +49,46 @@ final class DeltaLogFiles {
 
   /** Returns the last version; -1 if there is no table. */
   long latest() {
-    return versions().stream().mapToLong(version -> version).max().orElse(-1);
+    return versions(COMMIT_OR_CHECKPOINT).max().orElse(-1);
   }
 
   /** Returns the version after {@code after} whose commit holds {@code text}, if there is one. */
   OptionalLong find(String text, long after) {
-    return versions().stream()
-        .mapToLong(version -> version)
+    return versions(COMMIT)
         .filter(version -> version > after)
         .sorted()
         .filter(version -> commit(version).contains(text))
         .findFirst();
+  }
+
+  /**
+   * Returns the data files that commits {@code from} to {@code to} added, which is all that the
+   * table has gained.
+   *
+   * @return nothing if one of these commits did anything but add files, or is gone: Delta deletes
+   *     old ones
+   */
+  Optional<List<String>> added(long from, long to) {
+    List<String> files = new ArrayList<>();
+    for (long version = from; version <= to; version++) {
+      String commit = commit(version);
+      if (commit.isEmpty()) {
+        return Optional.empty();
+      }
+      for (String line : commit.lines().toList()) {
+        Map.Entry<String, JsonNode> action = action(version, line);
+        JsonNode what = action.getValue();
+        if (action.getKey().equals("add")
+            && what.path("dataChange").asBoolean()
+            && !what.hasNonNull("deletionVector")) {
+          Path file = new Path(URI.create(what.path("path").asText()));
+          files.add(new Path(folder.getParent(), file).toString());
+        } else if (!ABOUT_THE_COMMIT.contains(action.getKey())) {
+          return Optional.empty();
+        }
+      }
+    }
+    return Optional.of(files);
   }
 
   /**
@@ -68,21 +114,26 @@ final class DeltaLogFiles {
     }
   }
 
-  private List<Long> versions() {
+  /** Returns the versions in the names of the files that are called so. */
+  private LongStream versions(Pattern name) {
     try {
       FileSystem files = folder.getFileSystem(hadoop);
-      List<Long> versions = new ArrayList<>();
-      for (FileStatus file : files.listStatus(folder)) {
-        Matcher name = VERSION.matcher(file.getPath().getName());
-        if (name.matches()) {
-          versions.add(Long.parseLong(name.group(1)));
-        }
-      }
-      return versions;
+      return Arrays.stream(files.listStatus(folder))
+          .map(file -> name.matcher(file.getPath().getName()))
+          .filter(Matcher::matches)
+          .mapToLong(match -> Long.parseLong(match.group(1)));
     } catch (FileNotFoundException e) {
-      return List.of();
+      return LongStream.empty();
     } catch (IOException e) {
       throw new UncheckedIOException("Cannot list " + folder + ": " + e, e);
+    }
+  }
+
+  private static Map.Entry<String, JsonNode> action(long version, String line) {
+    try {
+      return JSON.readTree(line).properties().iterator().next();
+    } catch (JsonProcessingException | NoSuchElementException e) {
+      throw new IllegalStateException("Commit %s has no action: %s".formatted(version, line), e);
     }
   }
 

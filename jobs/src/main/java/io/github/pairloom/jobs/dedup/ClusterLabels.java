@@ -1,6 +1,6 @@
 package io.github.pairloom.jobs.dedup;
 
-import static org.apache.spark.sql.functions.broadcast;
+import static org.apache.spark.sql.functions.bit_xor;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
@@ -10,23 +10,17 @@ import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.sum;
-import static org.apache.spark.sql.functions.udf;
 import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
-import org.apache.spark.sql.types.DataTypes;
 
 /** Rows of {@code duplicates} from connected components. */
 final class ClusterLabels {
-  /** Members that every executor may hold in a table of its own. */
-  private static final int BROADCAST = 1 << 20;
-
   private ClusterLabels() {}
 
   /**
@@ -37,17 +31,14 @@ final class ClusterLabels {
    * @param order which row of a component is kept: the first in this order of columns
    */
   static Dataset<Row> of(Clusters clusters, String kind, Dataset<Row> rows, Column... order) {
-    Dataset<Row> members = clusters.members();
-    Column high = udf((UDF1<String, Long>) RowId::high, DataTypes.LongType).apply(col("id"));
-    Column low = udf((UDF1<String, Long>) RowId::low, DataTypes.LongType).apply(col("id"));
-    WindowSpec cluster = Window.partitionBy("root_high", "root_low");
-    Column kept = first("id").over(cluster.orderBy(order));
-    return rows.withColumn("high", high)
-        .withColumn("low", low)
-        .join(
-            clusters.nodes() <= BROADCAST ? broadcast(members) : members,
-            new String[] {"high", "low"})
-        .withColumn("kept", kept)
+    // One frame for both: of the whole cluster, in that order.
+    WindowSpec cluster =
+        Window.partitionBy("root_high", "root_low")
+            .orderBy(order)
+            .rowsBetween(Window.unboundedPreceding(), Window.unboundedFollowing());
+    return clusters
+        .addedTo(clusters.nodes() == 0 ? rows.where(lit(false)) : rows)
+        .withColumn("kept", first("id").over(cluster))
         .select(
             lit(kind).as("kind"),
             col("id"),
@@ -68,19 +59,23 @@ final class ClusterLabels {
             .groupBy("cluster_id")
             .agg(
                 count(lit(1)).as("rows"),
+                bit_xor(Clusters.LOW).as("lows"),
                 count(when(col("duplicate_of").isNull(), 1)).as("kept"),
                 min(named).as("first"),
                 max(named).as("last"))
-            .agg(coalesce(sum("rows"), lit(0)), count(lit(1)), count(when(one, 1)))
+            .agg(
+                coalesce(sum("rows"), lit(0)),
+                count(lit(1)),
+                count(when(one, 1)),
+                coalesce(bit_xor(col("lows")), lit(0L)))
             .first();
-    long ids = labels.select("id").distinct().count();
     if (counts.getLong(0) != clusters.nodes()
-        || ids != clusters.nodes()
         || counts.getLong(1) != clusters.components()
-        || counts.getLong(2) != clusters.components()) {
+        || counts.getLong(2) != clusters.components()
+        || counts.getLong(3) != clusters.lows()) {
       throw new IllegalStateException(
-          "Labels of %s nodes in %s components are %s (rows, clusters, clusters that all name the one kept), %s ids"
-              .formatted(clusters.nodes(), clusters.components(), counts, ids));
+          "Labels of %s nodes in %s components, ids' sum %s, are %s (rows, clusters, clusters that all name the one kept, ids' sum)"
+              .formatted(clusters.nodes(), clusters.components(), clusters.lows(), counts));
     }
   }
 }

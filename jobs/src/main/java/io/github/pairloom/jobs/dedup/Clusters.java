@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.dedup;
 
+import static org.apache.spark.sql.functions.bit_xor;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
@@ -11,20 +12,22 @@ import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.sum;
+import static org.apache.spark.sql.functions.udf;
 import static org.apache.spark.sql.functions.xxhash64;
 
-import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
@@ -32,27 +35,27 @@ import org.apache.spark.storage.StorageLevel;
 /**
  * The connected components of a graph of edges (see {@link TextDuplicates}).
  *
- * @param members a row for each node: its id in two longs, its component's, and the similarity of
- *     its strongest edge
+ * @param finder does what {@link #addedTo} says
  * @param nodes number of nodes
  * @param components number of components
  * @param edges number of edges
+ * @param lows exclusive or of the lower halves of all nodes' ids: two nodes' that are one and the
+ *     same, or another's, are told by it
  */
-record Clusters(Dataset<Row> members, long nodes, long components, long edges) {
+record Clusters(
+    UnaryOperator<Dataset<Row>> finder, long nodes, long components, long edges, long lows) {
   /** Edges that a driver takes: 40 bytes each, and some 100 for each node. */
   static final long DRIVER_EDGES = 5_000_000;
 
-  private static final int MEMBER = 5;
-  private static final int CHUNK = 1 << 16;
-  private static final int EDGE_BYTES = TextDuplicates.EDGE * Long.BYTES;
+  /** Upper half of a row's id. */
+  static final Column HIGH =
+      udf((UDF1<String, Long>) RowId::high, DataTypes.LongType).apply(col("id"));
 
-  private static final StructType MEMBERS =
-      new StructType()
-          .add("high", DataTypes.LongType)
-          .add("low", DataTypes.LongType)
-          .add("root_high", DataTypes.LongType)
-          .add("root_low", DataTypes.LongType)
-          .add("similarity", DataTypes.DoubleType);
+  /** Lower half of a row's id. */
+  static final Column LOW =
+      udf((UDF1<String, Long>) RowId::low, DataTypes.LongType).apply(col("id"));
+
+  private static final int EDGE_BYTES = TextDuplicates.EDGE * Long.BYTES;
 
   private static final StructType EDGES =
       new StructType()
@@ -77,35 +80,49 @@ record Clusters(Dataset<Row> members, long nodes, long components, long edges) {
     }
   }
 
+  /**
+   * Returns those of the rows that are nodes, with the id of their component's smallest node in
+   * columns {@code root_high} and {@code root_low}, and in {@code similarity} that of their
+   * strongest edge.
+   *
+   * @param rows with column {@code id}
+   */
+  Dataset<Row> addedTo(Dataset<Row> rows) {
+    return finder.apply(rows);
+  }
+
   private static Clusters onDriver(SparkSession spark, JavaRDD<byte[]> edges, long count) {
     Components components = new Components();
     for (byte[] block : edges.collect()) {
       components.joinAll(block);
     }
-    return new Clusters(members(spark, components), components.size(), components.count(), count);
+    components.flatten();
+    Broadcast<Components> all =
+        JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(components);
+    Column node =
+        udf(
+                (UDF1<String, Integer>) id -> all.value().find(RowId.high(id), RowId.low(id)),
+                DataTypes.IntegerType)
+            .apply(col("id"));
+    return new Clusters(
+        rows ->
+            rows.withColumn("node", node)
+                .where(col("node").geq(0))
+                .withColumn("root_high", ofNode(i -> all.value().high(all.value().root(i))))
+                .withColumn("root_low", ofNode(i -> all.value().low(all.value().root(i))))
+                .withColumn(
+                    "similarity",
+                    udf((UDF1<Integer, Double>) i -> all.value().strongest(i), DataTypes.DoubleType)
+                        .apply(col("node")))
+                .drop("node"),
+        components.size(),
+        components.count(),
+        count,
+        components.lows());
   }
 
-  private static Dataset<Row> members(SparkSession spark, Components components) {
-    List<byte[]> chunks = new ArrayList<>();
-    long[] longs = new long[MEMBER * CHUNK];
-    for (int from = 0; from < components.size(); from += CHUNK) {
-      int to = Math.min(components.size(), from + CHUNK);
-      for (int i = from; i < to; i++) {
-        int at = (i - from) * MEMBER;
-        int root = components.root(i);
-        longs[at] = components.high(i);
-        longs[at + 1] = components.low(i);
-        longs[at + 2] = components.high(root);
-        longs[at + 3] = components.low(root);
-        longs[at + 4] = Double.doubleToLongBits(components.strongest(i));
-      }
-      chunks.add(Blocks.bytes(longs, (to - from) * MEMBER));
-    }
-    return rows(
-        spark,
-        JavaSparkContext.fromSparkContext(spark.sparkContext())
-            .parallelize(chunks, Math.max(1, chunks.size())),
-        MEMBERS);
+  private static Column ofNode(UDF1<Integer, Long> function) {
+    return udf(function, DataTypes.LongType).apply(col("node"));
   }
 
   /**
@@ -150,9 +167,21 @@ record Clusters(Dataset<Row> members, long nodes, long components, long edges) {
             .localCheckpoint();
     Row counts =
         members
-            .agg(count(lit(1)), countDistinct(struct(col("root_high"), col("root_low"))))
+            .agg(
+                count(lit(1)),
+                countDistinct(struct(col("root_high"), col("root_low"))),
+                bit_xor(col("low")))
             .first();
-    return new Clusters(members, counts.getLong(0), counts.getLong(1), count);
+    return new Clusters(
+        rows ->
+            rows.withColumn("high", HIGH)
+                .withColumn("low", LOW)
+                .join(members, new String[] {"high", "low"})
+                .drop("high", "low"),
+        counts.getLong(0),
+        counts.getLong(1),
+        count,
+        counts.getLong(2));
   }
 
   /** Ties the larger neighbours of each node to the smallest node around it. */
@@ -194,15 +223,15 @@ record Clusters(Dataset<Row> members, long nodes, long components, long edges) {
   /** Records of four longs and a double. */
   private static Iterator<Row> rows(byte[] block) {
     long[] longs = Blocks.longs(block);
-    return IntStream.range(0, longs.length / MEMBER)
+    return IntStream.range(0, longs.length / TextDuplicates.EDGE)
         .mapToObj(
             i ->
                 RowFactory.create(
-                    longs[i * MEMBER],
-                    longs[i * MEMBER + 1],
-                    longs[i * MEMBER + 2],
-                    longs[i * MEMBER + 3],
-                    Double.longBitsToDouble(longs[i * MEMBER + 4])))
+                    longs[i * TextDuplicates.EDGE],
+                    longs[i * TextDuplicates.EDGE + 1],
+                    longs[i * TextDuplicates.EDGE + 2],
+                    longs[i * TextDuplicates.EDGE + 3],
+                    Double.longBitsToDouble(longs[i * TextDuplicates.EDGE + 4])))
         .iterator();
   }
 }

@@ -1,12 +1,15 @@
 package io.github.pairloom.jobs.dedup;
 
+import java.io.Serializable;
 import java.util.Arrays;
 
 /**
  * Connected components of a graph whose nodes have ids of 128 bits, on the driver: union-find (by
  * the smaller id, with path halving) over primitive arrays, about 50 bytes for each node.
  */
-final class Components {
+final class Components implements Serializable {
+  private static final long serialVersionUID = 1L;
+
   private static final int NONE = -1;
 
   private long[] ids = new long[1 << 11];
@@ -39,6 +42,13 @@ final class Components {
     if (rootOfA != rootOfB) {
       boolean aFirst = compare(rootOfA, rootOfB) < 0;
       parents[aFirst ? rootOfB : rootOfA] = aFirst ? rootOfA : rootOfB;
+    }
+  }
+
+  /** Lets all nodes point to their roots: from then on nothing changes when roots are asked for. */
+  void flatten() {
+    for (int i = 0; i < size; i++) {
+      parents[i] = root(i);
     }
   }
 
@@ -96,6 +106,20 @@ final class Components {
     parents[size] = size;
     table[slot] = size;
     return size++;
+  }
+
+  /** Returns the number of the node with this id, -1 if there is none. */
+  int find(long high, long low) {
+    return table[slot(high, low)];
+  }
+
+  /** Returns the exclusive or of the lower halves of all ids. */
+  long lows() {
+    long lows = 0;
+    for (int i = 0; i < size; i++) {
+      lows ^= low(i);
+    }
+    return lows;
   }
 
   private int slot(long high, long low) {

@@ -5,6 +5,7 @@ import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
@@ -30,6 +31,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
@@ -96,21 +98,34 @@ final class PairDedup {
    * @param metrics takes the figures of this
    */
   StepResult run(Map<String, Double> metrics) {
-    Dataset<Row> pairs = warehouse.latest(Table.PAIRS);
+    long version = warehouse.version(Table.PAIRS);
+    Dataset<Row> pairs = warehouse.readAsOf(Table.PAIRS, version);
     checkColumns(pairs);
-    Dataset<Row> usable = pairs.where(col("drop_reason").isNull());
+    Dataset<Row> usable = usable(pairs);
     Dataset<Row> signed =
         inDomains(
             warehouse.latest(Table.SIGNATURES).where(col("settings_id").equalTo(settingsId)),
             "current_domain");
     Column restatedRow = not(col("domain").equalTo(col("current_domain")));
-    Row counts = signed.agg(count(lit(1)), count(when(restatedRow, 1))).first();
+    Row counts =
+        signed.agg(count(lit(1)), count(when(restatedRow, 1)), max("pairs_version")).first();
     long signedRows = counts.getLong(0);
     long restated = counts.getLong(1);
-    Dataset<Row> known = signed.where(not(restatedRow));
-    Dataset<Row> fresh = signedRows == 0 ? usable : without(usable, known);
+    Dataset<Row> known = restated == 0 ? signed : signed.where(not(restatedRow));
+    Dataset<Row> fresh = usable;
+    if (signedRows > 0) {
+      Optional<Dataset<Row>> added =
+          restated > 0
+              ? Optional.empty()
+              : warehouse.added(Table.PAIRS, counts.getLong(2), version).map(PairDedup::usable);
+      fresh =
+          added
+              .orElseGet(() -> without(usable, known))
+              // They stand together in a few files, which one task may read.
+              .repartition(context.spark().sparkContext().defaultParallelism(), col("pair_id"));
+    }
     Dataset<Row> signatures =
-        statements(fresh)
+        statements(fresh, version)
             .mapPartitions(sign(settings), Encoders.row(SIGNATURES))
             .persist(StorageLevel.MEMORY_AND_DISK());
     TextDuplicates duplicates =
@@ -132,7 +147,7 @@ final class PairDedup {
           duplicates.edges(
               signatures.select("pair_id", "signature").toJavaRDD(),
               read,
-              known.select("pair_id", "signature").toJavaRDD(),
+              known.select("pair_id", "signature"),
               signedRows - restated,
               withTexts(inDomains(scoped(usable), "domain"), "pair_id", "domain"));
       if (semantic.on()) {
@@ -150,7 +165,9 @@ final class PairDedup {
             signedRows == 0
                 ? clusters.nodes() - clusters.components()
                 : newlyDropped(labels, signatures);
-        warehouse.replace(Table.DUPLICATES, "kind = '" + KIND + "'", labels);
+        if (clusters.nodes() > 0 || !labelled().isEmpty()) {
+          warehouse.replace(Table.DUPLICATES, "kind = '" + KIND + "'", labels);
+        }
         write(signatures, signedRows, restated);
         measure(clusters, duplicates.crowdedBuckets(), metrics);
         return new StepResult(
@@ -170,6 +187,10 @@ final class PairDedup {
         freshIds.unpersist();
       }
     }
+  }
+
+  private static Dataset<Row> usable(Dataset<Row> pairs) {
+    return pairs.where(col("drop_reason").isNull());
   }
 
   private static long newlyDropped(Dataset<Row> labels, Dataset<Row> signatures) {
@@ -278,10 +299,11 @@ final class PairDedup {
   }
 
   /** Returns what is to be signed of the rows. */
-  private Dataset<Row> statements(Dataset<Row> usable) {
+  private Dataset<Row> statements(Dataset<Row> usable, long version) {
     return withTexts(
         inDomains(scoped(usable), "domain")
             .withColumn("settings_id", lit(settingsId))
+            .withColumn("pairs_version", lit(version))
             .withColumn("chosen_key", Contradictions.key("chosen"))
             .withColumn("rejected_key", Contradictions.key("rejected")),
         Arrays.copyOf(SIGNATURES.fieldNames(), SIGNATURE));
@@ -292,9 +314,7 @@ final class PairDedup {
     // Ids first: the texts of old pairs are not to go through a shuffle.
     Dataset<Row> ids = usable.select(col("pair_id").as("id"));
     freshIds = ids.join(signed, col("id").equalTo(col("pair_id")), "left_anti").persist();
-    return having(usable, freshIds)
-        // They stand together in a few files, which one task may read.
-        .repartition(context.spark().sparkContext().defaultParallelism(), col("pair_id"));
+    return having(usable, freshIds);
   }
 
   /**
@@ -339,14 +359,16 @@ final class PairDedup {
     };
   }
 
+  private Dataset<Row> labelled() {
+    return warehouse.latest(Table.DUPLICATES).where(col("kind").equalTo(KIND));
+  }
+
   /**
    * Returns what earlier runs found as edges: one of a cluster is connected with whom it is called
    * by, and as alike to one as it was; that edge goes to itself, as it is not known to whom.
    */
   private JavaRDD<byte[]> known() {
-    return warehouse
-        .latest(Table.DUPLICATES)
-        .where(col("kind").equalTo(KIND))
+    return labelled()
         .select("id", "cluster_id", "similarity")
         .toJavaRDD()
         .map(

@@ -16,7 +16,6 @@ import java.util.function.IntConsumer;
 import java.util.stream.LongStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.api.java.function.Function;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -80,16 +79,17 @@ final class TextDuplicates {
    *
    * @param fresh id and signature of each new row
    * @param freshRows their number
-   * @param known id and signature of each row that an earlier run has compared
+   * @param known columns {@code pair_id} and {@code signature} of the rows that an earlier run has
+   *     compared
    * @param knownRows their number
    * @param texts columns {@code pair_id}, domain and texts of all these rows
    * @return blocks of edges
    */
   JavaRDD<byte[]> edges(
-      JavaRDD<Row> fresh, long freshRows, JavaRDD<Row> known, long knownRows, Dataset<Row> texts) {
+      JavaRDD<Row> fresh, long freshRows, Dataset<Row> known, long knownRows, Dataset<Row> texts) {
     int bands = new TextSigner(settings).length() - TextSigner.BANDS;
     JavaRDD<Row> worthKnowing =
-        knownRows == 0 ? known : known.filter(shareOf(fresh, freshRows, bands));
+        (knownRows == 0 ? known : known.where(sharing(fresh, freshRows, bands))).toJavaRDD();
     int byContent = partitions(freshRows + knownRows);
     int byBand = partitions((freshRows + knownRows) * bands);
     JavaRDD<Tuple2<Integer, byte[]>> signed =
@@ -319,15 +319,19 @@ final class TextDuplicates {
     return filter(candidates.flatMap(b -> Arrays.stream(Blocks.longs(b._2())).iterator()), halves);
   }
 
-  /** Returns whether a known row shares content or a bucket with a new one. */
-  private Function<Row, Boolean> shareOf(JavaRDD<Row> fresh, long freshRows, int bands) {
+  /** Returns whether a row with column {@code signature} shares content or a bucket with these. */
+  private Column sharing(JavaRDD<Row> fresh, long freshRows, int bands) {
     Broadcast<BloomFilter> keys =
         spark.broadcast(
             filter(
                 fresh.flatMap(row -> keys(Blocks.longs(row.getAs(1))).iterator()),
                 freshRows * (bands + 1)));
-    return row ->
-        keys(Blocks.longs(row.getAs(1))).anyMatch(key -> keys.value().mightContainLong(key));
+    return udf(
+            (UDF1<byte[], Boolean>)
+                signature ->
+                    keys(Blocks.longs(signature)).anyMatch(k -> keys.value().mightContainLong(k)),
+            DataTypes.BooleanType)
+        .apply(col("signature"));
   }
 
   private static LongStream keys(long[] signature) {

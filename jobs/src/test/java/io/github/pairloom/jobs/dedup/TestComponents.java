@@ -16,8 +16,11 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
@@ -104,7 +107,8 @@ class TestComponents {
       long a = i < 9 ? i : 100 + random.nextInt(150);
       long b = i < 9 ? i + 1 : 100 + random.nextInt(150);
       double similarity = random.nextInt(100) / 100.0;
-      blocks.add(Blocks.bytes(new long[] {a, -a, b, -b, Double.doubleToLongBits(similarity)}, 5));
+      blocks.add(
+          Blocks.bytes(new long[] {2 * a, -a, 2 * b, -b, Double.doubleToLongBits(similarity)}, 5));
     }
     try (SparkSession spark = Pairs.startSpark()) {
       JavaRDD<byte[]> edges =
@@ -114,17 +118,28 @@ class TestComponents {
       assertEquals(driver.nodes(), executors.nodes());
       assertEquals(driver.components(), executors.components());
       assertEquals(driver.edges(), executors.edges());
-      assertEquals(partition(driver), partition(executors), RERUN);
+      assertEquals(driver.lows(), executors.lows());
+      Dataset<Row> ids =
+          spark
+              .createDataset(
+                  LongStream.range(0, 300)
+                      .mapToObj(i -> "%016x%016x".formatted(2 * i, -i))
+                      .toList(),
+                  Encoders.STRING())
+              .toDF("id");
+      Set<Set<String>> found = partition(driver.addedTo(ids));
+      assertEquals(driver.nodes(), found.stream().mapToLong(Set::size).sum(), RERUN);
+      assertEquals(found, partition(executors.addedTo(ids)), RERUN);
     }
   }
 
   /** Returns the nodes with their strongest edges, by component. */
-  private static Set<Set<String>> partition(Clusters clusters) {
+  private static Set<Set<String>> partition(Dataset<Row> nodes) {
     Map<String, Set<String>> byRoot = new HashMap<>();
-    for (Row row : clusters.members().collectAsList()) {
+    for (Row row : nodes.select("id", "root_high", "root_low", "similarity").collectAsList()) {
       byRoot
-          .computeIfAbsent(row.get(2) + " " + row.get(3), root -> new HashSet<>())
-          .add(row.get(0) + " " + row.get(1) + " " + row.get(4));
+          .computeIfAbsent(row.get(1) + " " + row.get(2), root -> new HashSet<>())
+          .add(row.get(0) + " " + row.get(3));
     }
     return new HashSet<>(byRoot.values());
   }

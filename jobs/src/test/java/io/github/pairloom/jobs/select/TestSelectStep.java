@@ -513,7 +513,9 @@ class TestSelectStep {
         spark.createDataFrame(
             ids.stream()
                 .map(
-                    id -> RowFactory.create(id, id("settings"), null, 0L, 0L, 1L, 2L, new byte[48]))
+                    id ->
+                        RowFactory.create(
+                            id, id("settings"), 0L, null, 0L, 0L, 1L, 2L, new byte[48]))
                 .toList(),
             Table.SIGNATURES.schema()));
   }
