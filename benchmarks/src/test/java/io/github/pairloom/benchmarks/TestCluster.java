@@ -33,8 +33,6 @@ import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The jar under {@code spark-submit} on a standalone cluster of processes, whose two workers
@@ -44,9 +42,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TestCluster {
   private static final Path ROOT = Path.of(System.getProperty("pairloom.root"));
 
-  /** Where TestIngestStep leaves its sources. */
-  private static final Path BAD_INPUTS = ROOT.resolve("jobs/target/bad-inputs");
-
   private static final int SCENES = 12;
   private static final List<List<String>> GPUS = List.of(List.of("3", "7"), List.of("4", "9"));
   private static final Map<Integer, String> POISON = Map.of(2, "crash", 5, "hang", 7, "throw");
@@ -55,7 +50,6 @@ class TestCluster {
   private static LocalCluster.Finished inClient;
   private static LocalCluster.Finished inCluster;
   private static LocalCluster.Finished withoutGpus;
-  private static final Map<String, LocalCluster.Finished> badInputs = new HashMap<>();
   private static LocalCluster.Finished dag;
   private static String logs;
 
@@ -107,9 +101,6 @@ class TestCluster {
       inCluster =
           cluster.pairloom(
               submit, List.of("ingest", recipe.toString(), "--warehouse", warehouse("cluster")));
-      for (String name : List.of("files", "texts")) {
-        badInputs.put(name, ingestBadInputs(cluster, name));
-      }
       dag = runDag(cluster, recipe);
       logs = cluster.workerLogs();
     }
@@ -187,70 +178,6 @@ class TestCluster {
     String others = reasons.get("scene");
     assertTrue(others.contains("null"), others);
     assertFalse(others.matches(".*(died|timed|failed).*"), others);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"files", "texts"})
-  void everyOddInputIsReadRightOrQuarantinedAndNoTaskFailsInSmallExecutors(String name)
-      throws IOException {
-    LocalCluster.Finished run = badInputs.get(name);
-    assertEquals(0, run.exitCode(), () -> run.output() + logs);
-    assertFalse(run.output().contains("Lost task"), run::output);
-    List<String> expected = new ArrayList<>();
-    new ObjectMapper()
-        .readTree(BAD_INPUTS.resolve(name).resolve("expected.json").toFile())
-        .forEach(outcome -> expected.add(outcome.asText()));
-    assertTrue(expected.size() >= 40, expected::toString);
-    List<String> found = new ArrayList<>(expected);
-    found.replaceAll(outcome -> "no row");
-    try (SparkSession spark = SparkBenchmark.session("local[2]")) {
-      Warehouse warehouse = new Warehouse(spark, warehouse(name));
-      for (Row row :
-          warehouse.read(Table.QUARANTINE).select("source_row", "reason").collectAsList()) {
-        found.set(rowNumber(row.getString(0)), row.getString(1));
-      }
-      for (Row row :
-          warehouse
-              .read(Table.SAMPLES)
-              .join(warehouse.read(Table.IMAGES), "image_id")
-              .select("source_row", "width", "height")
-              .collectAsList()) {
-        found.set(
-            rowNumber(row.getString(0)),
-            name.equals("files") ? row.getInt(1) + "x" + row.getInt(2) : "read");
-      }
-    }
-    assertEquals(expected, found);
-  }
-
-  private static int rowNumber(String sourceRow) {
-    return Integer.parseInt(sourceRow.replaceFirst(".*#(\\d+)(/.*)?", "$1"));
-  }
-
-  private static LocalCluster.Finished ingestBadInputs(LocalCluster cluster, String name)
-      throws IOException {
-    Path rows = BAD_INPUTS.resolve(name).resolve("rows.jsonl");
-    assertTrue(Files.exists(rows), "No " + rows + ": TestIngestStep leaves it, run that first");
-    Path recipe =
-        Files.writeString(
-            folder.resolve(name + ".yaml"),
-            """
-            name: bad-inputs
-            source: {name: odd, format: llava, path: '%s'}
-            model: {path: '%s'}
-            errors: {max-share: 1}
-            """
-                .formatted(rows, ROOT.resolve("models/demo")));
-    return cluster.pairloom(
-        List.of(
-            // A decompression bomb that was opened would need more.
-            "--conf spark.executor.memory=512m",
-            "--conf spark.sql.shuffle.partitions=2",
-            "--conf spark.sql.adaptive.enabled=false",
-            "--conf spark.databricks.delta.snapshotPartitions=2",
-            "--conf spark.ui.enabled=false",
-            "--jars " + LocalCluster.deltaJars()),
-        List.of("ingest", recipe.toString(), "--warehouse", warehouse(name)));
   }
 
   @Test

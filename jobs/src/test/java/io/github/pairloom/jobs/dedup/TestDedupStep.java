@@ -335,6 +335,18 @@ class TestDedupStep {
   }
 
   @Test
+  void aTableThatAnotherVersionMadeIsNamedWithItsFolder() {
+    String signatures = folder.resolve("old/signatures").toString();
+    spark.range(1).selectExpr("'a' AS pair_id").write().format("delta").save(signatures);
+    JobException e =
+        assertThrows(
+            JobException.class,
+            () -> new Warehouse(spark, folder.resolve("old").toString()).read(Table.SIGNATURES));
+    assertTrue(e.getMessage().contains("has no column settings_id"), e.getMessage());
+    assertTrue(e.getMessage().contains("Delete folder " + signatures), e.getMessage());
+  }
+
+  @Test
   void aColumnThatIsNotThereIsNamedWithThoseThatAre() {
     Pairs.add(warehouse, pair("a", "A boat.", "s", 1));
     JobException e =

@@ -1,0 +1,111 @@
+package io.github.pairloom.benchmarks;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.schemas.Table;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The odd files and texts that TestIngestStep makes, submitted to a standalone cluster of two
+ * workers, whose executors have 512 MB: a decompression bomb that was opened would need more.
+ */
+class TestOddInputsOnCluster {
+  private static final Path ROOT = Path.of(System.getProperty("pairloom.root"));
+
+  /** Where TestIngestStep leaves its sources. */
+  private static final Path INPUTS = ROOT.resolve("jobs/target/bad-inputs");
+
+  @TempDir static Path folder;
+  private static final Map<String, LocalCluster.Finished> runs = new HashMap<>();
+  private static String logs;
+
+  @BeforeAll
+  static void runOnCluster() throws IOException {
+    List<Map<String, String>> workers = List.of(Map.of(), Map.of());
+    try (LocalCluster cluster = LocalCluster.start(folder, workers, 1, "2g")) {
+      for (String name : List.of("files", "texts")) {
+        runs.put(name, ingest(cluster, name));
+      }
+      logs = cluster.workerLogs();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"files", "texts"})
+  void everyOddInputIsReadRightOrQuarantinedAndNoTaskFailsInSmallExecutors(String name)
+      throws IOException {
+    LocalCluster.Finished run = runs.get(name);
+    assertEquals(0, run.exitCode(), () -> run.output() + logs);
+    assertFalse(run.output().contains("Lost task"), run::output);
+    List<String> expected = new ArrayList<>();
+    new ObjectMapper()
+        .readTree(INPUTS.resolve(name).resolve("expected.json").toFile())
+        .forEach(outcome -> expected.add(outcome.asText()));
+    assertTrue(expected.size() >= 40, expected::toString);
+    List<String> found = new ArrayList<>(expected);
+    found.replaceAll(outcome -> "no row");
+    try (SparkSession spark = SparkBenchmark.session("local[2]")) {
+      Warehouse warehouse = new Warehouse(spark, folder.resolve(name).toString());
+      for (Row row :
+          warehouse.read(Table.QUARANTINE).select("source_row", "reason").collectAsList()) {
+        found.set(rowNumber(row.getString(0)), row.getString(1));
+      }
+      for (Row row :
+          warehouse
+              .read(Table.SAMPLES)
+              .join(warehouse.read(Table.IMAGES), "image_id")
+              .select("source_row", "width", "height")
+              .collectAsList()) {
+        found.set(
+            rowNumber(row.getString(0)),
+            name.equals("files") ? row.getInt(1) + "x" + row.getInt(2) : "read");
+      }
+    }
+    assertEquals(expected, found);
+  }
+
+  private static int rowNumber(String sourceRow) {
+    return Integer.parseInt(sourceRow.replaceFirst(".*#(\\d+)(/.*)?", "$1"));
+  }
+
+  private static LocalCluster.Finished ingest(LocalCluster cluster, String name)
+      throws IOException {
+    Path rows = INPUTS.resolve(name).resolve("rows.jsonl");
+    assertTrue(Files.exists(rows), "No " + rows + ": TestIngestStep leaves it, run that first");
+    Path recipe =
+        Files.writeString(
+            folder.resolve(name + ".yaml"),
+            """
+            name: bad-inputs
+            source: {name: odd, format: llava, path: '%s'}
+            model: {path: '%s'}
+            errors: {max-share: 1}
+            """
+                .formatted(rows, ROOT.resolve("models/demo")));
+    return cluster.pairloom(
+        List.of(
+            "--conf spark.executor.memory=512m",
+            "--conf spark.sql.shuffle.partitions=2",
+            "--conf spark.sql.adaptive.enabled=false",
+            "--conf spark.databricks.delta.snapshotPartitions=2",
+            "--conf spark.ui.enabled=false",
+            "--jars " + LocalCluster.deltaJars()),
+        List.of("ingest", recipe.toString(), "--warehouse", folder.resolve(name).toString()));
+  }
+}
