@@ -65,10 +65,14 @@ final class DeltaLogFiles {
    * Returns the data files that commits {@code from} to {@code to} added, which is all that the
    * table has gained.
    *
-   * @return nothing if one of these commits did anything but add files, or is gone: Delta deletes
-   *     old ones
+   * @return nothing if one of these commits did anything but add files (OPTIMIZE takes some away,
+   *     ALTER TABLE changes the table), or is gone: Delta deletes old ones; or if {@code to} is
+   *     before {@code from - 1}
    */
   Optional<List<String>> added(long from, long to) {
+    if (to < from - 1) {
+      return Optional.empty();
+    }
     List<String> files = new ArrayList<>();
     for (long version = from; version <= to; version++) {
       String commit = commit(version);

@@ -12,6 +12,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.DataFrameWriter;
@@ -19,6 +20,7 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.StructType;
 
 /**
  * A folder of Delta tables, one per {@link Table}, created as they are first needed.
@@ -31,6 +33,9 @@ import org.apache.spark.sql.functions;
 public final class Warehouse {
   /** Delta's name of who writes; versions count per table. */
   private static final String APPLICATION = "pairloom";
+
+  /** What Hadoop takes for a pattern of file names. */
+  private static final Pattern PATTERN = Pattern.compile("[\\[\\]{}*?\\\\]");
 
   /** How long a table may take another run to create. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
@@ -105,24 +110,23 @@ public final class Warehouse {
    * look at the files of others. (Delta's change feed would do, but its rows go one by one through
    * Java objects of all their columns.)
    *
-   * @return nothing where this cannot be told: one of these commits is no longer there, or took
-   *     away or changed something
+   * @return nothing where this cannot be told: one of these commits is no longer there or did more
+   *     than add rows, as OPTIMIZE does, or Spark would take a file's name for a pattern
    */
   public Optional<Dataset<Row>> added(Table table, long after, long to) {
+    StructType schema = readAsOf(table, to).schema();
     return log(table)
         .added(after + 1, to)
+        .filter(files -> files.stream().noneMatch(file -> PATTERN.matcher(file).find()))
         .map(
             files ->
                 files.isEmpty()
-                    ? spark.createDataFrame(List.of(), table.schema())
-                    : checked(table, spark.read().parquet(files.toArray(String[]::new))));
+                    ? spark.createDataFrame(List.of(), schema)
+                    : spark.read().schema(schema).parquet(files.toArray(String[]::new)));
   }
 
   private Dataset<Row> loaded(Table table, Map<String, String> options) {
-    return checked(table, spark.read().format("delta").options(options).load(path(table)));
-  }
-
-  private Dataset<Row> checked(Table table, Dataset<Row> rows) {
+    Dataset<Row> rows = spark.read().format("delta").options(options).load(path(table));
     List<String> there = List.of(rows.columns());
     for (String column : table.schema().fieldNames()) {
       if (!there.contains(column)) {

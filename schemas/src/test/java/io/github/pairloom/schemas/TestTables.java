@@ -299,7 +299,7 @@ class TestTables {
       case SCORES -> rows(PairScore.CODEC, score());
       case SIGNATURES ->
           spark.createDataFrame(
-              List.of(RowFactory.create(ID, ID, null, 7L, 7L, 1L, 2L, new byte[48])),
+              List.of(RowFactory.create(ID, ID, 3L, null, 7L, 7L, 1L, 2L, new byte[48])),
               table.schema());
       case DUPLICATES ->
           spark.createDataFrame(

@@ -74,7 +74,7 @@ final class ClusterLabels {
         || counts.getLong(2) != clusters.components()
         || counts.getLong(3) != clusters.lows()) {
       throw new IllegalStateException(
-          "Labels of %s nodes in %s components, ids' sum %s, are %s (rows, clusters, clusters that all name the one kept, ids' sum)"
+          "Labels of %s nodes in %s components, ids' exclusive or %s, are %s (rows, clusters, clusters that all name the one kept, ids' exclusive or)"
               .formatted(clusters.nodes(), clusters.components(), clusters.lows(), counts));
     }
   }

@@ -39,16 +39,19 @@ import org.apache.spark.storage.StorageLevel;
  * @param nodes number of nodes
  * @param components number of components
  * @param edges number of edges
- * @param lows exclusive or of the lower halves of all nodes' ids: two nodes' that are one and the
- *     same, or another's, are told by it
+ * @param lows exclusive or of the lower halves of all nodes' ids: with their number it tells a node
+ *     that is there twice or is none of these
  */
 record Clusters(
     UnaryOperator<Dataset<Row>> finder, long nodes, long components, long edges, long lows) {
-  /** Edges that a driver takes: 40 bytes each, and some 100 for each node. */
+  /**
+   * Edges that a driver takes: 40 bytes each, and some 100 for each node; every executor gets the
+   * nodes, some 40 bytes each.
+   */
   static final long DRIVER_EDGES = 5_000_000;
 
   /** Upper half of a row's id. */
-  static final Column HIGH =
+  private static final Column HIGH =
       udf((UDF1<String, Long>) RowId::high, DataTypes.LongType).apply(col("id"));
 
   /** Lower half of a row's id. */

@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.dedup;
 
+import static org.apache.spark.sql.functions.bit_xor;
 import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
@@ -65,6 +66,9 @@ final class PairDedup {
 
   private static final String IMAGE = "image_id";
 
+  /** Of rows with other ids another number, but for a chance that is none. */
+  private static final Column IDS = coalesce(bit_xor(xxhash64(col("pair_id"))), lit(0L));
+
   /** Ids that every executor may hold. */
   private static final long BROADCAST = 1 << 20;
 
@@ -108,22 +112,19 @@ final class PairDedup {
             "current_domain");
     Column restatedRow = not(col("domain").equalTo(col("current_domain")));
     Row counts =
-        signed.agg(count(lit(1)), count(when(restatedRow, 1)), max("pairs_version")).first();
-    long signedRows = counts.getLong(0);
-    long restated = counts.getLong(1);
-    Dataset<Row> known = restated == 0 ? signed : signed.where(not(restatedRow));
-    Dataset<Row> fresh = usable;
-    if (signedRows > 0) {
-      Optional<Dataset<Row>> added =
-          restated > 0
-              ? Optional.empty()
-              : warehouse.added(Table.PAIRS, counts.getLong(2), version).map(PairDedup::usable);
-      fresh =
-          added
-              .orElseGet(() -> without(usable, known))
-              // They stand together in a few files, which one task may read.
-              .repartition(context.spark().sparkContext().defaultParallelism(), col("pair_id"));
-    }
+        signed.agg(count(lit(1)), IDS, count(when(restatedRow, 1)), max("pairs_version")).first();
+    Dataset<Row> current = signed.where(not(restatedRow));
+    Optional<Dataset<Row>> unsigned =
+        counts.getLong(0) == 0 ? Optional.empty() : unsigned(usable, counts, current, version);
+    // With none, all is compared for the first time, or anew.
+    long signedRows = unsigned.isPresent() ? counts.getLong(0) : 0;
+    long restated = unsigned.isPresent() ? counts.getLong(2) : 0;
+    Dataset<Row> known = unsigned.isPresent() ? current : signed.where(lit(false));
+    Dataset<Row> fresh =
+        unsigned
+            // They stand together in a few files, which one task may read.
+            .map(rows -> rows.repartition(parallelism(), col("pair_id")))
+            .orElse(usable);
     Dataset<Row> signatures =
         statements(fresh, version)
             .mapPartitions(sign(settings), Encoders.row(SIGNATURES))
@@ -309,12 +310,39 @@ final class PairDedup {
         Arrays.copyOf(SIGNATURES.fieldNames(), SIGNATURE));
   }
 
-  /** Returns the rows that have no signature. */
-  private Dataset<Row> without(Dataset<Row> usable, Dataset<Row> signed) {
+  /**
+   * Returns the usable rows that have no signature, or another one now; nothing if rows are signed
+   * that are not there any more, as of a table that was made anew.
+   *
+   * @param signed number of the signed rows, their {@link #IDS}, how many are restated, and the
+   *     version of the table that they tell
+   * @param current signed rows that are not restated
+   */
+  private Optional<Dataset<Row>> unsigned(
+      Dataset<Row> usable, Row signed, Dataset<Row> current, long version) {
+    Row all = usable.agg(count(lit(1)), IDS).first();
+    if (signed.getLong(2) == 0) {
+      Optional<Dataset<Row>> added =
+          warehouse.added(Table.PAIRS, signed.getLong(3), version).map(PairDedup::usable);
+      if (added.isPresent()) {
+        Row more = added.get().agg(count(lit(1)), IDS).first();
+        // Not so if rows were taken away and made again.
+        if (all.getLong(0) == signed.getLong(0) + more.getLong(0)
+            && all.getLong(1) == (signed.getLong(1) ^ more.getLong(1))) {
+          return added;
+        }
+      }
+    }
     // Ids first: the texts of old pairs are not to go through a shuffle.
     Dataset<Row> ids = usable.select(col("pair_id").as("id"));
-    freshIds = ids.join(signed, col("id").equalTo(col("pair_id")), "left_anti").persist();
-    return having(usable, freshIds);
+    freshIds = ids.join(current, col("id").equalTo(col("pair_id")), "left_anti").persist();
+    return signed.getLong(0) - signed.getLong(2) + freshIds.count() == all.getLong(0)
+        ? Optional.of(having(usable, freshIds))
+        : Optional.empty();
+  }
+
+  private int parallelism() {
+    return context.spark().sparkContext().defaultParallelism();
   }
 
   /**

@@ -27,6 +27,7 @@ import io.github.pairloom.udfs.dedup.ImageDedup;
 import io.github.pairloom.udfs.dedup.Jaccard;
 import io.github.pairloom.udfs.dedup.Shingles;
 import io.github.pairloom.udfs.dedup.TextDedup;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,6 +37,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -307,10 +309,14 @@ class TestDedupStep {
 
   @Test
   void aPairThatAScoringModelRefusesIsNotKeptInPlaceOfAGoodOne() {
+    // A folder whose name Spark would take for a pattern.
+    warehouse = Pairs.warehouse(spark, folder.resolve("run[1]"));
     CandidatePair refused = pair("a", "A boat.", "s", 1);
-    Pairs.add(warehouse, refused, pair("b", "A boat.", "s", 2));
+    Pairs.add(warehouse, refused);
     Pairs.addScore(warehouse, refused, -9, -1);
     dedup(settings(1));
+    Pairs.add(warehouse, pair("b", "A boat.", "s", 2));
+    assertEquals(1, dedup(settings(1)).read());
     assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
   }
 
@@ -322,6 +328,21 @@ class TestDedupStep {
     spark.sql("DELETE FROM delta.`" + warehouse.path(Table.SIGNATURES) + "`");
     assertEquals(2, dedup(settings(1)).read());
     assertEquals(before, labels());
+    assertEquals(2, warehouse.read(Table.SIGNATURES).count());
+  }
+
+  @Test
+  void pairsOfATableMadeAnewAreComparedAnew() throws IOException {
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("c", "A dog.", "s", 1));
+    dedup(settings(1));
+    Path signatures = Path.of(warehouse.path(Table.SIGNATURES));
+    warehouse = Pairs.warehouse(spark, folder.resolve("anew"));
+    Path anew = Path.of(warehouse.path(Table.SIGNATURES));
+    FileUtils.deleteDirectory(anew.toFile());
+    FileUtils.copyDirectory(signatures.toFile(), anew.toFile());
+    Pairs.add(warehouse, pair("b", "A boat.", "s", 1), pair("c", "A dog.", "s", 1));
+    assertEquals(2, dedup(settings(1)).read());
+    assertEquals(Map.of(), kept());
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
   }
 
