@@ -131,7 +131,7 @@ public final class Warehouse {
     for (String column : table.schema().fieldNames()) {
       if (!there.contains(column)) {
         throw new JobException(
-            "Table %s in %s has no column %s: another version of Pairloom made it. Delete folder %s, and its step makes it anew, or name another warehouse"
+            "Table %s in %s has no column %s: another version of Pairloom made it. Name another warehouse, or delete folder %s and run its step again, which makes all of its rows anew"
                 .formatted(table.tableName(), root, column, path(table)));
       }
     }

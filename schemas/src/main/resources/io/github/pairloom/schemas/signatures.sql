@@ -2,7 +2,7 @@
 CREATE TABLE IF NOT EXISTS {table} (
   pair_id STRING NOT NULL COMMENT 'Key into pairs; one row each',
   settings_id STRING NOT NULL COMMENT 'SHA-256 of the recipe\'s settings dedup.images and dedup.text, and dedup.semantic if it is on, in whose terms the signature is',
-  pairs_version BIGINT NOT NULL COMMENT 'Version of table pairs that the run that signed this read: what was added up to it is signed',
+  pairs_version BIGINT NOT NULL COMMENT 'Version of table pairs that the run that signed this read: usable pairs that were added up to it are signed',
   image_id STRING COMMENT 'Key into images, as in pairs',
   scope BIGINT NOT NULL COMMENT 'Hash of the columns, image_id aside, in which duplicates are equal (recipe key dedup.text.within)',
   domain BIGINT NOT NULL COMMENT 'scope, and the image that was kept of image_id and its copies if images are among the columns: duplicates are equal in it',

@@ -37,7 +37,7 @@ final class ClusterLabels {
             .orderBy(order)
             .rowsBetween(Window.unboundedPreceding(), Window.unboundedFollowing());
     return clusters
-        .addedTo(clusters.nodes() == 0 ? rows.where(lit(false)) : rows)
+        .addedTo(rows)
         .withColumn("kept", first("id").over(cluster))
         .select(
             lit(kind).as("kind"),

@@ -91,7 +91,8 @@ record Clusters(
    * @param rows with column {@code id}
    */
   Dataset<Row> addedTo(Dataset<Row> rows) {
-    return finder.apply(rows);
+    // Spark leaves out what is done with rows that are known to be none.
+    return finder.apply(nodes == 0 ? rows.where(lit(false)) : rows);
   }
 
   private static Clusters onDriver(SparkSession spark, JavaRDD<byte[]> edges, long count) {

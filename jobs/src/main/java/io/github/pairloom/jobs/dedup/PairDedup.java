@@ -66,7 +66,7 @@ final class PairDedup {
 
   private static final String IMAGE = "image_id";
 
-  /** Of rows with other ids another number, but for a chance that is none. */
+  /** Exclusive or of the ids' hashes: sets of as many ids that are equal in it are the same. */
   private static final Column IDS = coalesce(bit_xor(xxhash64(col("pair_id"))), lit(0L));
 
   /** Ids that every executor may hold. */

@@ -364,7 +364,7 @@ class TestDedupStep {
             JobException.class,
             () -> new Warehouse(spark, folder.resolve("old").toString()).read(Table.SIGNATURES));
     assertTrue(e.getMessage().contains("has no column settings_id"), e.getMessage());
-    assertTrue(e.getMessage().contains("Delete folder " + signatures), e.getMessage());
+    assertTrue(e.getMessage().contains("delete folder " + signatures), e.getMessage());
   }
 
   @Test
