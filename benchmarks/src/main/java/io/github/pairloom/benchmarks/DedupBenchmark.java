@@ -672,7 +672,12 @@ final class DedupBenchmark implements Benchmark {
 
   /** Returns a session of this JVM, whose executors have what it has on its class path. */
   static SparkSession session(String master) {
-    SparkSession.Builder builder = SparkSession.builder().master(master);
+    // As the command line has it: with fewer, most queries would be compiled anew each time.
+    SparkSession.Builder builder =
+        SparkSession.builder()
+            .master(master)
+            .config("spark.sql.codegen.cache.maxEntries", "5000")
+            .config("spark.sql.inMemoryColumnarStorage.compressed", "false");
     Map.of(
             "spark.executor.extraClassPath", System.getProperty("java.class.path"),
             "spark.executor.memory", "3g",

@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS {table} (
   duplicate_of STRING COMMENT 'id that is kept in place of this one; NULL: this one is kept',
   similarity DOUBLE NOT NULL COMMENT 'Largest similarity to another one of the cluster, 0 to 1: of pairs the Jaccard similarity of n-grams or the least cosine of the texts\' embeddings, of images the share of equal bits of the perceptual hash; 1 where contents are equal'
 ) USING delta
+PARTITIONED BY (kind)
 COMMENT 'Labels of the dedup step as of its last run; nothing is deleted'
 TBLPROPERTIES (
   'delta.constraints.kind_is_known' = 'kind IN ("image", "pair")',

@@ -46,6 +46,11 @@ final class Sessions implements AutoCloseable {
           EXTENSIONS, extensions.isEmpty() ? DELTA_EXTENSION : extensions + "," + DELTA_EXTENSION);
     }
     conf.setIfMissing(CATALOG, DELTA_CATALOG);
+    // A run plans more queries than the 100 whose compiled code Spark keeps, and again the same
+    // ones.
+    conf.setIfMissing("spark.sql.codegen.cache.maxEntries", "5000");
+    // What is kept between queries is mostly ids, which do not get smaller.
+    conf.setIfMissing("spark.sql.inMemoryColumnarStorage.compressed", "false");
     // A table's times mean the same on every machine.
     conf.setIfMissing("spark.sql.session.timeZone", "UTC");
     if (!conf.contains("spark.master") || conf.get("spark.master").startsWith("local")) {
@@ -69,9 +74,6 @@ final class Sessions implements AutoCloseable {
     settings.put("spark.sql.adaptive.enabled", "false");
     // Delta's own is 50 tasks for every look at a table's log.
     settings.put("spark.databricks.delta.snapshotPartitions", "2");
-    // A run plans more queries than the 100 whose compiled code Spark keeps, and again the same
-    // ones.
-    settings.put("spark.sql.codegen.cache.maxEntries", "5000");
     // No table is managed by Spark and none is known to a metastore.
     settings.put("spark.sql.catalogImplementation", "in-memory");
     settings.put("spark.sql.warehouse.dir", temporaryFolder());

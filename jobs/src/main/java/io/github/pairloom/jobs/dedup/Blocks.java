@@ -3,6 +3,7 @@ package io.github.pairloom.jobs.dedup;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.Iterator;
@@ -12,6 +13,7 @@ import org.apache.spark.HashPartitioner;
 import org.apache.spark.Partitioner;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import scala.Tuple2;
 
 /**
@@ -22,7 +24,11 @@ import scala.Tuple2;
  * kind.
  */
 final class Blocks {
+  /** Records of a partition: some ten megabytes, whatever the number of rows. */
+  static final long PARTITION_RECORDS = 1_000_000;
+
   private static final int BLOCK_LONGS = 4096;
+  private static final int MOST_PARTITIONS = 1 << 16;
 
   private Blocks() {}
 
@@ -41,6 +47,12 @@ final class Blocks {
   /** Returns the lane to partition {@code lane} for records of the second kind. */
   static int aside(int lane) {
     return -1 - lane;
+  }
+
+  /** Returns how many partitions so many records are to have, one for each core at least. */
+  static int partitions(JavaSparkContext spark, long records) {
+    long parts = (records + PARTITION_RECORDS - 1) / PARTITION_RECORDS;
+    return (int) Math.max(spark.defaultParallelism(), Math.min(parts, MOST_PARTITIONS));
   }
 
   /** Returns the lane that records with this key take. */
@@ -67,6 +79,13 @@ final class Blocks {
     byte[] block = new byte[length * Long.BYTES];
     ByteBuffer.wrap(block).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().put(longs, 0, length);
     return block;
+  }
+
+  /** Returns all records of the blocks in one array, whatever their lanes. */
+  static long[] concat(Iterator<Tuple2<Integer, byte[]>> blocks) {
+    List<byte[]> bytes = new ArrayList<>();
+    blocks.forEachRemaining(block -> bytes.add(block._2()));
+    return concat(bytes);
   }
 
   /** Returns all records of the blocks in one array. */

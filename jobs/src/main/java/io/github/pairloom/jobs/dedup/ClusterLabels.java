@@ -33,7 +33,7 @@ final class ClusterLabels {
   static Dataset<Row> of(Clusters clusters, String kind, Dataset<Row> rows, Column... order) {
     // One frame for both: of the whole cluster, in that order.
     WindowSpec cluster =
-        Window.partitionBy("root_high", "root_low")
+        Window.partitionBy("root")
             .orderBy(order)
             .rowsBetween(Window.unboundedPreceding(), Window.unboundedFollowing());
     return clusters
@@ -51,12 +51,12 @@ final class ClusterLabels {
    * Fails if the labels are not those of components: this would be a bug, and nothing is written.
    */
   static void check(Clusters clusters, Dataset<Row> labels) {
-    // A number stands for the kept one's id: an aggregate of strings would be sorted.
+    // Numbers stand for ids: an aggregate of strings would be sorted.
     Column named = xxhash64(coalesce(col("duplicate_of"), col("id")));
     Column one = col("kept").equalTo(1).and(col("first").equalTo(col("last")));
     Row counts =
         labels
-            .groupBy("cluster_id")
+            .groupBy(xxhash64(col("cluster_id")))
             .agg(
                 count(lit(1)).as("rows"),
                 bit_xor(Clusters.LOW).as("lows"),

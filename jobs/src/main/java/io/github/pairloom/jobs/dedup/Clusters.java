@@ -28,6 +28,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
@@ -84,9 +85,8 @@ record Clusters(
   }
 
   /**
-   * Returns those of the rows that are nodes, with the id of their component's smallest node in
-   * columns {@code root_high} and {@code root_low}, and in {@code similarity} that of their
-   * strongest edge.
+   * Returns those of the rows that are nodes, with column {@code root}, which is equal in those of
+   * one component alone, and in {@code similarity} that of their strongest edge.
    *
    * @param rows with column {@code id}
    */
@@ -112,12 +112,9 @@ record Clusters(
         rows ->
             rows.withColumn("node", node)
                 .where(col("node").geq(0))
-                .withColumn("root_high", ofNode(i -> all.value().high(all.value().root(i))))
-                .withColumn("root_low", ofNode(i -> all.value().low(all.value().root(i))))
+                .withColumn("root", ofNode(i -> all.value().root(i), DataTypes.IntegerType))
                 .withColumn(
-                    "similarity",
-                    udf((UDF1<Integer, Double>) i -> all.value().strongest(i), DataTypes.DoubleType)
-                        .apply(col("node")))
+                    "similarity", ofNode(i -> all.value().strongest(i), DataTypes.DoubleType))
                 .drop("node"),
         components.size(),
         components.count(),
@@ -125,8 +122,8 @@ record Clusters(
         components.lows());
   }
 
-  private static Column ofNode(UDF1<Integer, Long> function) {
-    return udf(function, DataTypes.LongType).apply(col("node"));
+  private static Column ofNode(UDF1<Integer, ?> function, DataType type) {
+    return udf(function, type).apply(col("node"));
   }
 
   /**
@@ -161,21 +158,13 @@ record Clusters(
     Dataset<Row> members =
         strongest
             .join(stars, strongest.col("node").equalTo(stars.col("from")), "left")
-            .withColumn("root", coalesce(col("to"), col("node")))
             .select(
                 col("node.high"),
                 col("node.low"),
-                col("root.high").as("root_high"),
-                col("root.low").as("root_low"),
+                coalesce(col("to"), col("node")).as("root"),
                 col("similarity"))
             .localCheckpoint();
-    Row counts =
-        members
-            .agg(
-                count(lit(1)),
-                countDistinct(struct(col("root_high"), col("root_low"))),
-                bit_xor(col("low")))
-            .first();
+    Row counts = members.agg(count(lit(1)), countDistinct("root"), bit_xor(col("low"))).first();
     return new Clusters(
         rows ->
             rows.withColumn("high", HIGH)

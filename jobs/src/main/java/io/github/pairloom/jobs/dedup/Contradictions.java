@@ -6,9 +6,7 @@ import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.min;
-import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.regexp_replace;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.struct;
@@ -23,17 +21,25 @@ import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
+import java.util.Arrays;
+import java.util.Iterator;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import scala.Tuple2;
 
 /**
  * Finds texts that one pair chooses and another rejects under the same image, context, prompt and
@@ -54,6 +60,8 @@ final class Contradictions {
   private static final UserDefinedFunction DENSE =
       udf((UDF1<String, String>) text -> text == null ? null : dense(text), DataTypes.StringType);
 
+  private static final StructType KEY = new StructType().add("key", DataTypes.LongType, false);
+
   private Contradictions() {}
 
   /**
@@ -62,6 +70,7 @@ final class Contradictions {
    * @param images which are kept
    * @param signatures columns {@code pair_id}, {@code image_id}, {@code chosen_key} and {@code
    *     rejected_key} of table {@code signatures}, of all usable pairs
+   * @param rows their number
    * @param metrics takes the number of pairs that have a label, if any has, and of texts that were
    *     embedded for this
    */
@@ -69,11 +78,12 @@ final class Contradictions {
       StepContext context,
       KeptImages images,
       Dataset<Row> signatures,
+      long rows,
       Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> pairs = pairs(warehouse);
     Dataset<Row> statements = statements(context, images, signatures);
-    Dataset<Row> both = onBothSides(statements).persist();
+    Dataset<Row> both = onBothSides(context, statements, rows).persist();
     Dataset<Row> suspects = suspects(statements, both).persist();
     // The usual case: no text is read then.
     Dataset<Row> suspected = both.isEmpty() ? pairs.limit(0) : PairDedup.having(pairs, suspects);
@@ -140,16 +150,18 @@ final class Contradictions {
 
   /**
    * Returns numbers of what these pairs choose and reject, {@code better} and {@code worse}: what
-   * is equal has equal ones.
+   * is equal has equal ones. They are even.
    */
   private static Dataset<Row> statements(
       StepContext context, KeptImages images, Dataset<Row> signatures) {
     Column text = col("chosen_key").isNotNull();
     return seen(context, images, signatures.where(text))
         .select(
-            col("pair_id"),
-            xxhash64(col(KeptImages.COLUMN), col("chosen_key")).as("better"),
-            xxhash64(col(KeptImages.COLUMN), col("rejected_key")).as("worse"));
+            col("pair_id"), number("chosen_key").as("better"), number("rejected_key").as("worse"));
+  }
+
+  private static Column number(String key) {
+    return xxhash64(col(KeptImages.COLUMN), col(key)).bitwiseAND(~1L);
   }
 
   /** Returns the rows that trainers may get to see, with the image that is kept of its copies. */
@@ -161,18 +173,43 @@ final class Contradictions {
   }
 
   /** Returns the numbers, in column {@code key}, that stand on both sides. */
-  private static Dataset<Row> onBothSides(Dataset<Row> statements) {
-    return statements
-        .select(
-            explode(
-                    array(
-                        struct(col("better").as("key"), lit(true).as("chosen")),
-                        struct(col("worse").as("key"), lit(false).as("chosen"))))
-                .as("side"))
-        .groupBy(col("side.key").as("key"))
-        .agg(max("side.chosen").as("chosen"), min("side.chosen").as("all_chosen"))
-        .where(col("chosen").and(not(col("all_chosen"))))
-        .select("key");
+  private static Dataset<Row> onBothSides(StepContext context, Dataset<Row> statements, long rows) {
+    int partitions =
+        Blocks.partitions(
+            JavaSparkContext.fromSparkContext(context.spark().sparkContext()), 2 * rows);
+    JavaRDD<Tuple2<Integer, byte[]>> sides =
+        statements
+            .select("better", "worse")
+            .toJavaRDD()
+            .mapPartitions(part -> Blocks.pack(part, partitions, sendSides(partitions)));
+    return context
+        .spark()
+        .createDataFrame(
+            Blocks.shuffle(sides, partitions)
+                .mapPartitions(blocks -> onBothSides(Blocks.concat(blocks)))
+                .map(RowFactory::create),
+            KEY);
+  }
+
+  /** Sends both numbers, with a last bit that tells the chosen side's. */
+  private static Blocks.Work<Row> sendSides(int partitions) {
+    long[] record = new long[1];
+    return (row, sink) -> {
+      record[0] = row.getLong(0) | 1;
+      sink.add(Blocks.lane(record[0], partitions), record, 1);
+      record[0] = row.getLong(1);
+      sink.add(Blocks.lane(record[0], partitions), record, 1);
+    };
+  }
+
+  /** Returns the numbers that are there with either last bit. */
+  private static Iterator<Long> onBothSides(long[] sides) {
+    Arrays.sort(sides);
+    // Where a number's even ones end and its odd ones begin.
+    return IntStream.range(1, sides.length)
+        .filter(i -> (sides[i - 1] & 1) == 0 && sides[i] == (sides[i - 1] | 1))
+        .mapToObj(i -> sides[i - 1])
+        .iterator();
   }
 
   /**

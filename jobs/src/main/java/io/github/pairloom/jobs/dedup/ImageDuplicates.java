@@ -46,13 +46,11 @@ final class ImageDuplicates {
   /** Edges of an image through one quarter: enough to be connected. */
   private static final int STARS = 16;
 
-  private static final long PARTITION_RECORDS = 1_000_000;
-
-  private final int parallelism;
+  private final JavaSparkContext spark;
   private final int radius;
 
   ImageDuplicates(JavaSparkContext spark, int radius) {
-    this.parallelism = spark.defaultParallelism();
+    this.spark = spark;
     this.radius = radius;
   }
 
@@ -64,7 +62,7 @@ final class ImageDuplicates {
    * @return blocks of edges as of {@link TextDuplicates}
    */
   JavaRDD<byte[]> edges(JavaRDD<Row> images, long count) {
-    int parts = (int) Math.max(parallelism, (count + PARTITION_RECORDS - 1) / PARTITION_RECORDS);
+    int parts = Blocks.partitions(spark, count);
     JavaRDD<Tuple2<Integer, byte[]>> byPixels =
         Blocks.shuffle(images.mapPartitions(rows -> pack(rows, parts)), parts);
     if (radius < 0) {
@@ -106,7 +104,7 @@ final class ImageDuplicates {
   /** Bits of a quarter that choose the partition: more images, more partitions. */
   private static int prefixBits(long count) {
     int bits = 0;
-    while (bits < QUARTER_BITS - 1 && ((count * (1 + bits)) >> bits) > PARTITION_RECORDS) {
+    while (bits < QUARTER_BITS - 1 && ((count * (1 + bits)) >> bits) > Blocks.PARTITION_RECORDS) {
       bits++;
     }
     return bits;

@@ -122,8 +122,12 @@ final class PairDedup {
     Dataset<Row> known = unsigned.isPresent() ? current : signed.where(lit(false));
     Dataset<Row> fresh =
         unsigned
-            // They stand together in a few files, which one task may read.
-            .map(rows -> rows.repartition(parallelism(), col("pair_id")))
+            .map(
+                rows ->
+                    // What stands in a few files one task may read.
+                    rows.inputFiles().length < parallelism()
+                        ? rows.repartition(parallelism(), col("pair_id"))
+                        : rows)
             .orElse(usable);
     Dataset<Row> signatures =
         statements(fresh, version)
@@ -140,7 +144,11 @@ final class PairDedup {
               .map(functions::col)
               .toArray(Column[]::new);
       Contradictions.write(
-          context, images, known.select(columns).union(signatures.select(columns)), metrics);
+          context,
+          images,
+          known.select(columns).union(signatures.select(columns)),
+          signedRows - restated + read,
+          metrics);
       if (read == 0) {
         return new StepResult(0, 0, Map.of(), Map.of(), signedRows, metrics);
       }
@@ -150,7 +158,8 @@ final class PairDedup {
               read,
               known.select("pair_id", "signature"),
               signedRows - restated,
-              withTexts(inDomains(scoped(usable), "domain"), "pair_id", "domain"));
+              // A bucket's rows are of one domain: it is not asked for again.
+              withTexts(usable, "pair_id"));
       if (semantic.on()) {
         edges = edges.union(sameMeaning(usable, signatures, metrics));
       }

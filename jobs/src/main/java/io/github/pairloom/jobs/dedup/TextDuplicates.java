@@ -45,7 +45,7 @@ import scala.Tuple2;
  *
  * <p>Records, all of longs: a signature is content (2), id (2), sketch (2), a key for each band; a
  * bucket's row is key, id's first half, sketch (2); a pair is two such halves; a set is id's first
- * half, id (2), domain, size, n-grams; an edge is two ids (4) and the similarity's bits.
+ * half, id (2), size, n-grams; an edge is two ids (4) and the similarity's bits.
  */
 final class TextDuplicates {
   /** Longs of an edge. */
@@ -55,13 +55,10 @@ final class TextDuplicates {
   private static final int SIGNED = 4;
   private static final int ROW = 4;
   private static final int PAIR = 2;
-  private static final int SET_HEAD = 5;
+  private static final int SET_HEAD = 4;
 
   /** Share of wrong hits of the filters, which cost a little and change nothing. */
-  private static final double FILTER_ERROR = 0.01;
-
-  /** Records of a partition: some ten megabytes, whatever the number of rows. */
-  private static final long PARTITION_RECORDS = 1_000_000;
+  private static final double FILTER_ERROR = 0.001;
 
   private final JavaSparkContext spark;
   private final TextDedup settings;
@@ -82,7 +79,7 @@ final class TextDuplicates {
    * @param known columns {@code pair_id} and {@code signature} of the rows that an earlier run has
    *     compared
    * @param knownRows their number
-   * @param texts columns {@code pair_id}, domain and texts of all these rows
+   * @param texts columns {@code pair_id} and the texts of all these rows
    * @return blocks of edges
    */
   JavaRDD<byte[]> edges(
@@ -90,14 +87,14 @@ final class TextDuplicates {
     int bands = new TextSigner(settings).length() - TextSigner.BANDS;
     JavaRDD<Row> worthKnowing =
         (knownRows == 0 ? known : known.where(sharing(fresh, freshRows, bands))).toJavaRDD();
-    int byContent = partitions(freshRows + knownRows);
-    int byBand = partitions((freshRows + knownRows) * bands);
+    int byContent = Blocks.partitions(spark, freshRows + knownRows);
+    int byBand = Blocks.partitions(spark, (freshRows + knownRows) * bands);
     JavaRDD<Tuple2<Integer, byte[]>> signed =
         pack(fresh, 1, byContent).union(pack(worthKnowing, 0, byContent));
     JavaRDD<Tuple2<Integer, byte[]>> rows =
         Blocks.shuffle(signed, byContent).mapPartitions(b -> distinct(b, bands, byBand));
     double threshold = settings.threshold();
-    int byRow = partitions(freshRows + knownRows);
+    int byRow = Blocks.partitions(spark, freshRows + knownRows);
     LongAccumulator overfull = crowded;
     JavaRDD<Tuple2<Integer, byte[]>> pairs =
         keep(
@@ -145,11 +142,6 @@ final class TextDuplicates {
     return rows;
   }
 
-  private int partitions(long records) {
-    long parts = (records + PARTITION_RECORDS - 1) / PARTITION_RECORDS;
-    return (int) Math.max(spark.defaultParallelism(), Math.min(parts, 1 << 16));
-  }
-
   private static JavaRDD<Tuple2<Integer, byte[]>> pack(
       JavaRDD<Row> signatures, long mark, int partitions) {
     return signatures.mapPartitions(
@@ -173,7 +165,7 @@ final class TextDuplicates {
   private static Iterator<Tuple2<Integer, byte[]>> distinct(
       Iterator<Tuple2<Integer, byte[]>> blocks, int bands, int partitions) {
     int width = SIGNED + TextSigner.BANDS - ID + bands;
-    long[] records = Blocks.concat(second(blocks));
+    long[] records = Blocks.concat(blocks);
     Groups groups = new Groups(records, width, 0);
     long[] edge = new long[EDGE];
     long[] row = new long[ROW];
@@ -327,11 +319,17 @@ final class TextDuplicates {
                 fresh.flatMap(row -> keys(Blocks.longs(row.getAs(1))).iterator()),
                 freshRows * (bands + 1)));
     return udf(
-            (UDF1<byte[], Boolean>)
-                signature ->
-                    keys(Blocks.longs(signature)).anyMatch(k -> keys.value().mightContainLong(k)),
+            (UDF1<byte[], Boolean>) signature -> shares(Blocks.longs(signature), keys.value()),
             DataTypes.BooleanType)
         .apply(col("signature"));
+  }
+
+  private static boolean shares(long[] signature, BloomFilter keys) {
+    boolean shared = keys.mightContainLong(signature[TextSigner.CONTENT]);
+    for (int i = TextSigner.BANDS; i < signature.length && !shared; i++) {
+      shared = keys.mightContainLong(signature[i]);
+    }
+    return shared;
   }
 
   private static LongStream keys(long[] signature) {
@@ -370,7 +368,7 @@ final class TextDuplicates {
           String id = row.getString(0);
           long half = RowId.high(id);
           for (int i = 0; i < texts.length; i++) {
-            texts[i] = row.getString(i + 2);
+            texts[i] = row.getString(i + 1);
           }
           shingles.read(texts);
           long[] grams = shingles.distinct();
@@ -378,8 +376,7 @@ final class TextDuplicates {
           record[0] = half;
           record[1] = half;
           record[2] = RowId.low(id);
-          record[3] = row.getLong(1);
-          record[4] = grams.length;
+          record[3] = grams.length;
           System.arraycopy(grams, 0, record, SET_HEAD, grams.length);
           sink.add(Blocks.lane(half, partitions), record, record.length);
         });
@@ -391,7 +388,7 @@ final class TextDuplicates {
    */
   private static Iterator<Tuple2<Integer, byte[]>> halves(
       Iterator<Tuple2<Integer, byte[]>> candidates, Sets sets, int partitions) {
-    long[] records = Blocks.concat(second(candidates));
+    long[] records = Blocks.concat(candidates);
     Groups groups = new Groups(records, PAIR, 0);
     return Blocks.pack(
         groups.iterator(),
@@ -454,23 +451,20 @@ final class TextDuplicates {
                 long[] first = Arrays.copyOfRange(records, set + SET_HEAD, set + SET_HEAD + size);
                 edge[0] = records[set + 1];
                 edge[1] = records[set + 2];
-                long domain = records[set + 3];
                 for (int i = at + 1; i <= at + count; i++) {
                   sets.forEach(
                       records[i],
                       other -> {
-                        if (sets.domain(other) == domain) {
-                          long[] second = sets.grams(other);
-                          double similarity =
-                              everyColumn
-                                  ? Jaccard.ofLeastAlikeColumn(first, second)
-                                  : Jaccard.of(first, second);
-                          if (similarity >= threshold) {
-                            edge[2] = sets.high(other);
-                            edge[3] = sets.low(other);
-                            edge[4] = Double.doubleToLongBits(similarity);
-                            sink.add(0, edge, EDGE);
-                          }
+                        long[] second = sets.grams(other);
+                        double similarity =
+                            everyColumn
+                                ? Jaccard.ofLeastAlikeColumn(first, second)
+                                : Jaccard.of(first, second);
+                        if (similarity >= threshold) {
+                          edge[2] = sets.high(other);
+                          edge[3] = sets.low(other);
+                          edge[4] = Double.doubleToLongBits(similarity);
+                          sink.add(0, edge, EDGE);
                         }
                       });
                 }
@@ -478,12 +472,6 @@ final class TextDuplicates {
               }
             });
     return new Seconds(edges);
-  }
-
-  private static List<byte[]> second(Iterator<Tuple2<Integer, byte[]>> blocks) {
-    List<byte[]> bytes = new ArrayList<>();
-    blocks.forEachRemaining(block -> bytes.add(block._2()));
-    return bytes;
   }
 
   /** Returns the elements of {@code a}, then those of {@code b}. */
@@ -520,7 +508,7 @@ final class TextDuplicates {
     private final int[] table;
 
     Sets(Iterator<Tuple2<Integer, byte[]>> blocks) {
-      records = Blocks.concat(second(blocks));
+      records = Blocks.concat(blocks);
       int count = 0;
       for (int at = 0; at < records.length; at += size(at)) {
         count++;
@@ -555,10 +543,6 @@ final class TextDuplicates {
 
     long low(int at) {
       return records[at + 2];
-    }
-
-    long domain(int at) {
-      return records[at + 3];
     }
 
     long[] grams(int at) {

@@ -301,7 +301,8 @@ class TestAllStrategies {
     // What a row costs is known after the first slice, whose rows are drawn.
     assertTrue(asked > 0 && asked < 2 * responses, asked + " questions");
     assertEquals(asked, copy.read(Table.PAIRS).count());
-    // Slices are cut by ids, which the endpoint's port is part of: now one may fit into what is left.
+    // Slices are cut by ids, which the endpoint's port is part of: now one may fit into what is
+    // left.
     assertEquals(Pairloom.SPENDING_CAP, pairloom("reject", copy, capped), "what was spent counts");
     int askedInAll = questions.get() - before;
     assertTrue(askedInAll <= Math.max(asked, responses), askedInAll + " questions");

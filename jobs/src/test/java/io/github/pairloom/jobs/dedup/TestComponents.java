@@ -135,11 +135,11 @@ class TestComponents {
 
   /** Returns the nodes with their strongest edges, by component. */
   private static Set<Set<String>> partition(Dataset<Row> nodes) {
-    Map<String, Set<String>> byRoot = new HashMap<>();
-    for (Row row : nodes.select("id", "root_high", "root_low", "similarity").collectAsList()) {
+    Map<Object, Set<String>> byRoot = new HashMap<>();
+    for (Row row : nodes.select("id", "root", "similarity").collectAsList()) {
       byRoot
-          .computeIfAbsent(row.get(1) + " " + row.get(2), root -> new HashSet<>())
-          .add(row.get(0) + " " + row.get(3));
+          .computeIfAbsent(row.get(1), root -> new HashSet<>())
+          .add(row.get(0) + " " + row.get(2));
     }
     return new HashSet<>(byRoot.values());
   }
