@@ -9,7 +9,8 @@ is done adds nothing. Two runs on one warehouse at once do no harm either: of tw
 same rows, the second stops and says so. max_active_runs and the pools are there to save GPU hours.
 
 Exit codes: 2 is a mistake in the recipe, 3 means more bad rows than the recipe allows, 4 that its cap on
-spending is reached. Trying again helps none of them, but costs only a minute each.
+spending is reached. Trying again helps none of them; after 2 and 4 it costs a minute, after 3 the work
+on the batch that went over.
 
 Where the connection's deploy mode is cluster on YARN, newer providers (those that know the argument
 `durable`) want yarn_track_via_rm_api=True or durable=False as well.
@@ -35,9 +36,14 @@ JAR = f"{HOME}/jobs/target/pairloom.jar"
 # What a Spark distribution lacks: the jars that jobs/target/delta.classpath lists.
 DELTA_JARS = ",".join(
     f"{HOME}/jars/{name}"
-    for name in ("delta-spark_4.1_2.13-4.1.0.jar", "delta-storage-4.1.0.jar")
+    for name in (
+        "delta-spark_4.1_2.13-4.1.0.jar",
+        "delta-storage-4.1.0.jar",
+        "unitycatalog-client-0.4.0.jar",
+    )
 )
-SETTINGS = f"{HOME}/conf/cluster/standalone.conf"
+# A copy of conf/cluster/standalone.conf that holds the cluster's secret, for this user alone.
+SETTINGS = "/etc/pairloom/standalone.conf"
 
 # Where the day's shards are: the start of the data interval stands in the path, so a run that is made
 # again for an earlier day reads that day's shards.

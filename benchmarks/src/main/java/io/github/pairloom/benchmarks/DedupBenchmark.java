@@ -672,7 +672,7 @@ final class DedupBenchmark implements Benchmark {
 
   /** Returns a session of this JVM, whose executors have what it has on its class path. */
   static SparkSession session(String master) {
-    // As the command line has it: with fewer, most queries would be compiled anew each time.
+    // As the command line has them.
     SparkSession.Builder builder =
         SparkSession.builder()
             .master(master)

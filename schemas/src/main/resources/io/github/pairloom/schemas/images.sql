@@ -1,4 +1,5 @@
--- One row per distinct image of the sources, by the bytes of its file. The bytes stay where they are.
+-- One row per distinct image of the sources, by the bytes of its file. The bytes stay where
+-- they are, but for images in Parquet columns, which are copied into files of the warehouse.
 CREATE TABLE IF NOT EXISTS {table} (
   image_id STRING NOT NULL COMMENT 'SHA-256 of the image file\'s bytes, 64 hex digits; the key',
   uri STRING NOT NULL COMMENT 'File that holds the bytes: the image itself, or the tar it lies in',

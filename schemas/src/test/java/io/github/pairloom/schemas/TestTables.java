@@ -8,11 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Column;
@@ -31,9 +31,13 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+/** Each test is about a table of its own, or adds a row that is equal to all that are there. */
+@Execution(ExecutionMode.CONCURRENT)
 class TestTables {
   private static final String ID = "0123456789abcdef".repeat(4);
   private static SparkSession spark;
@@ -41,13 +45,13 @@ class TestTables {
   /** Of all tests: making a table takes longer than what they do with it. */
   @TempDir static Path warehouse;
 
-  private static final Set<Table> CREATED = EnumSet.noneOf(Table.class);
+  private static final Set<Table> CREATED = ConcurrentHashMap.newKeySet();
 
   @BeforeAll
   static void startSpark() {
     spark =
         SparkSession.builder()
-            .master("local[1]")
+            .master("local[2]")
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "1")
             // Tables are tiny: compiling code for each query would take longer than running it.
@@ -492,8 +496,11 @@ class TestTables {
   }
 
   private void create(Table table) {
-    if (CREATED.add(table)) {
-      spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+    // Two tests of one table wait for each other here, and no others.
+    synchronized (table) {
+      if (CREATED.add(table)) {
+        spark.sql(table.createStatement("delta.`" + path(table) + "`"));
+      }
     }
   }
 

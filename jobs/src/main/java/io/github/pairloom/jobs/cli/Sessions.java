@@ -49,7 +49,8 @@ final class Sessions implements AutoCloseable {
     // A run plans more queries than the 100 whose compiled code Spark keeps, and again the same
     // ones.
     conf.setIfMissing("spark.sql.codegen.cache.maxEntries", "5000");
-    // What is kept between queries is mostly ids, which do not get smaller.
+    // What dedup keeps between queries is mostly ids, which do not get smaller; other steps keep a
+    // batch of rows, on disk where memory is short.
     conf.setIfMissing("spark.sql.inMemoryColumnarStorage.compressed", "false");
     // A table's times mean the same on every machine.
     conf.setIfMissing("spark.sql.session.timeZone", "UTC");

@@ -94,7 +94,9 @@ final class ShowCommand implements Callable<Integer> {
     try (Sessions session = Sessions.open("show " + table.tableName())) {
       Warehouse warehouse = new Warehouse(session.spark(), options.warehouse(recipe));
       String path = warehouse.path(table);
-      if (!DeltaTable.isDeltaTable(session.spark(), path)) {
+      boolean made = DeltaTable.isDeltaTable(session.spark(), path);
+      // Steps make a table when they first have rows for it; none for quarantine is good news.
+      if (!made && !DeltaTable.isDeltaTable(session.spark(), warehouse.path(Table.RUNS))) {
         throw new JobException(
             "There is no table "
                 + table.tableName()
@@ -104,7 +106,11 @@ final class ShowCommand implements Callable<Integer> {
                 + file
                 + ", or name the warehouse that has it with --warehouse");
       }
-      print(filtered(session.spark().read().format("delta").load(path)));
+      print(
+          filtered(
+              made
+                  ? session.spark().read().format("delta").load(path)
+                  : session.spark().createDataFrame(List.of(), table.schema())));
     }
     return 0;
   }

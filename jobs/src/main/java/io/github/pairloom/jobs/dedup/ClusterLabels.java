@@ -5,6 +5,7 @@ import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.first;
+import static org.apache.spark.sql.functions.hash;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.min;
@@ -13,11 +14,14 @@ import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
+import io.github.pairloom.schemas.Table;
+import java.util.Arrays;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.expressions.Window;
 import org.apache.spark.sql.expressions.WindowSpec;
+import org.apache.spark.sql.functions;
 
 /** Rows of {@code duplicates} from connected components. */
 final class ClusterLabels {
@@ -47,6 +51,16 @@ final class ClusterLabels {
             col("similarity"));
   }
 
+  /** Returns what is equal for sets of labels that are equal. */
+  static Row fingerprint(Dataset<Row> labels) {
+    Column row =
+        xxhash64(
+            Arrays.stream(Table.DUPLICATES.schema().fieldNames())
+                .map(functions::col)
+                .toArray(Column[]::new));
+    return labels.agg(count(lit(1)), bit_xor(row)).first();
+  }
+
   /**
    * Fails if the labels are not those of components: this would be a bug, and nothing is written.
    */
@@ -56,7 +70,7 @@ final class ClusterLabels {
     Column one = col("kept").equalTo(1).and(col("first").equalTo(col("last")));
     Row counts =
         labels
-            .groupBy(xxhash64(col("cluster_id")))
+            .groupBy(xxhash64(col("cluster_id")), hash(col("cluster_id")))
             .agg(
                 count(lit(1)).as("rows"),
                 bit_xor(Clusters.LOW).as("lows"),

@@ -21,8 +21,10 @@ import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -83,17 +85,26 @@ final class Contradictions {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> pairs = pairs(warehouse);
     Dataset<Row> statements = statements(context, images, signatures);
-    Dataset<Row> both = onBothSides(context, statements, rows).persist();
-    Dataset<Row> suspects = suspects(statements, both).persist();
-    // The usual case: no text is read then.
-    Dataset<Row> suspected = both.isEmpty() ? pairs.limit(0) : PairDedup.having(pairs, suspects);
-    Dataset<Row> equal = of(sides(seen(context, images, suspected)));
-    Dataset<Row> labels =
-        (context.recipe().dedup().semantic().on()
-                ? strongest(equal.union(near(context, seen(context, images, pairs), metrics)))
-                : equal)
-            .persist();
+    List<Dataset<Row>> kept = new ArrayList<>();
     try {
+      Dataset<Row> both = keep(kept, onBothSides(context, statements, rows));
+      // Counted before it is joined: Spark knows then whether it is small.
+      Dataset<Row> equal =
+          both.count() == 0
+              // The usual case: no text is read.
+              ? context.spark().createDataFrame(List.of(), Table.CONTRADICTIONS.schema())
+              : of(
+                  sides(
+                      seen(
+                          context,
+                          images,
+                          PairDedup.having(pairs, keep(kept, suspects(statements, both))))));
+      Dataset<Row> labels =
+          keep(
+              kept,
+              context.recipe().dedup().semantic().on()
+                  ? strongest(equal.union(near(context, seen(context, images, pairs), metrics)))
+                  : equal);
       long count = labels.count();
       if (count > 0 || !warehouse.latest(Table.CONTRADICTIONS).isEmpty()) {
         warehouse.replace(Table.CONTRADICTIONS, "true", labels);
@@ -102,10 +113,13 @@ final class Contradictions {
         metrics.put("contradictory-pairs", (double) count);
       }
     } finally {
-      suspects.unpersist();
-      both.unpersist();
-      labels.unpersist();
+      kept.forEach(Dataset::unpersist);
     }
+  }
+
+  private static Dataset<Row> keep(List<Dataset<Row>> kept, Dataset<Row> rows) {
+    kept.add(rows.persist());
+    return rows;
   }
 
   /** Returns labels of pairs that contradict others in meaning, several for a pair if need be. */

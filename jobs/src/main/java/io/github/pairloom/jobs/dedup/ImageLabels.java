@@ -60,7 +60,7 @@ final class ImageLabels {
       ClusterLabels.check(clusters, labels);
       Dataset<Row> before =
           warehouse.latest(Table.DUPLICATES).where(col("kind").equalTo(lit(KIND)));
-      if (before.count() != clusters.nodes() || !labels.except(before).isEmpty()) {
+      if (!ClusterLabels.fingerprint(labels).equals(ClusterLabels.fingerprint(before))) {
         warehouse.replace(Table.DUPLICATES, "kind = '" + KIND + "'", labels);
       }
     } finally {

@@ -120,17 +120,8 @@ final class PairDedup {
     long signedRows = unsigned.isPresent() ? counts.getLong(0) : 0;
     long restated = unsigned.isPresent() ? counts.getLong(2) : 0;
     Dataset<Row> known = unsigned.isPresent() ? current : signed.where(lit(false));
-    Dataset<Row> fresh =
-        unsigned
-            .map(
-                rows ->
-                    // What stands in a few files one task may read.
-                    rows.inputFiles().length < parallelism()
-                        ? rows.repartition(parallelism(), col("pair_id"))
-                        : rows)
-            .orElse(usable);
     Dataset<Row> signatures =
-        statements(fresh, version)
+        statements(unsigned.orElse(usable), version)
             .mapPartitions(sign(settings), Encoders.row(SIGNATURES))
             .persist(StorageLevel.MEMORY_AND_DISK());
     TextDuplicates duplicates =
@@ -338,7 +329,8 @@ final class PairDedup {
         // Not so if rows were taken away and made again.
         if (all.getLong(0) == signed.getLong(0) + more.getLong(0)
             && all.getLong(1) == (signed.getLong(1) ^ more.getLong(1))) {
-          return added;
+          // Of a few files one task may read all.
+          return added.get().inputFiles().length < parallelism() ? added.map(this::spread) : added;
         }
       }
     }
@@ -346,8 +338,12 @@ final class PairDedup {
     Dataset<Row> ids = usable.select(col("pair_id").as("id"));
     freshIds = ids.join(current, col("id").equalTo(col("pair_id")), "left_anti").persist();
     return signed.getLong(0) - signed.getLong(2) + freshIds.count() == all.getLong(0)
-        ? Optional.of(having(usable, freshIds))
+        ? Optional.of(spread(having(usable, freshIds)))
         : Optional.empty();
+  }
+
+  private Dataset<Row> spread(Dataset<Row> rows) {
+    return rows.repartition(parallelism(), col("pair_id"));
   }
 
   private int parallelism() {

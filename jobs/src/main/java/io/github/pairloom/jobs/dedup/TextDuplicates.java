@@ -60,6 +60,12 @@ final class TextDuplicates {
   /** Share of wrong hits of the filters, which cost a little and change nothing. */
   private static final double FILTER_ERROR = 0.001;
 
+  /**
+   * Bits of a filter at most, 32 MiB: each task makes one, and a driver merges the last dozens. For
+   * more than 19 million keys there are more wrong hits.
+   */
+  private static final long FILTER_BITS = 1L << 28;
+
   private final JavaSparkContext spark;
   private final TextDedup settings;
   private final LongAccumulator crowded;
@@ -340,9 +346,13 @@ final class TextDuplicates {
 
   private static BloomFilter filter(JavaRDD<Long> keys, long expected) {
     long size = Math.max(1, expected);
+    double ln2 = Math.log(2);
+    // As Bloom's formula has it.
+    long bits =
+        Math.min(FILTER_BITS, (long) Math.ceil(-size * Math.log(FILTER_ERROR) / (ln2 * ln2)));
     return keys.mapPartitions(
             part -> {
-              BloomFilter filter = BloomFilter.create(size, FILTER_ERROR);
+              BloomFilter filter = BloomFilter.create(size, bits);
               part.forEachRemaining(filter::putLong);
               return List.of(filter).iterator();
             })

@@ -61,6 +61,8 @@ class TestPairloom {
     assertEquals(
         2, pairloom("show", "pairs", recipe, "--warehouse", warehouse, "--where", "colour = 1"));
     assertTrue(err.contains("Cannot use --where 'colour = 1'"), err);
+    assertEquals(0, pairloom("show", "quarantine", recipe, "--warehouse", warehouse), () -> err);
+    assertTrue(out.endsWith("0 of 0 rows of quarantine\n"), out);
 
     assertEquals(0, pairloom("run", recipe, "--warehouse", warehouse), () -> err);
     assertTrue(out.lines().anyMatch(line -> line.startsWith("Nothing new")), out);

@@ -27,6 +27,7 @@ import io.github.pairloom.udfs.dedup.ImageDedup;
 import io.github.pairloom.udfs.dedup.Jaccard;
 import io.github.pairloom.udfs.dedup.Shingles;
 import io.github.pairloom.udfs.dedup.TextDedup;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -134,7 +135,13 @@ class TestDedupStep {
   }
 
   @Test
-  void pairsOfAnImagesCopiesAreComparedAsThoseOfTheOneThatIsKept() {
+  void pairsOfAnImagesCopiesAreComparedAsThoseOfTheOneThatIsKeptAlsoInAnOlderTable()
+      throws IOException {
+    String duplicates = warehouse.path(Table.DUPLICATES);
+    FileUtils.deleteDirectory(new File(duplicates));
+    String older = Table.DUPLICATES.createStatement("delta.`" + duplicates + "`");
+    assertTrue(older.contains("PARTITIONED BY (kind)"), older);
+    spark.sql(older.replace("PARTITIONED BY (kind)", ""));
     Pairs.add(
         warehouse,
         pair("a", id("image"), "Where?", "A beach.", "A boat.", "s", 1),
@@ -142,12 +149,13 @@ class TestDedupStep {
     assertEquals(Map.of(), dedup(settings(1)).dropped());
     spark.sql(
         "INSERT INTO delta.`%s` VALUES ('image', '%s', '%s', '%s', 1.0)"
-            .formatted(warehouse.path(Table.DUPLICATES), id("copy"), id("copy"), id("image")));
+            .formatted(duplicates, id("copy"), id("copy"), id("image")));
     StepResult result = dedup(settings(1));
     assertEquals(1, result.read(), "only the copy's pair is another one now");
     assertEquals(1, kept().values().stream().filter("kept"::equals).count());
     assertEquals(2, kept().size());
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
+    assertEquals(1, warehouse.read(Table.DUPLICATES).where("kind = 'image'").count());
   }
 
   @Test
