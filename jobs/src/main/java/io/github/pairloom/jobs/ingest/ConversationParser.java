@@ -19,6 +19,9 @@ import java.util.Map;
  * wherever it stood, the image belongs to the first user turn.
  */
 final class ConversationParser {
+  /** Each answer becomes a sample that repeats the turns before it: half a million of these. */
+  private static final int MAX_TURNS = 1000;
+
   private static final String MARKER = "<image>";
   private static final String MESSAGES = "messages";
   private static final Map<String, String> ROLES =
@@ -122,6 +125,11 @@ final class ConversationParser {
     if (!conversation.isArray()) {
       throw new BadRowException(
           RowDefect.CONVERSATION_MALFORMED, "not a list of turns but " + kind(conversation));
+    }
+    if (conversation.size() > MAX_TURNS) {
+      throw new BadRowException(
+          RowDefect.TOO_MANY_TURNS,
+          "%s turns (limit %s)".formatted(conversation.size(), MAX_TURNS));
     }
     List<Turn> turns = new ArrayList<>();
     for (JsonNode turn : conversation) {

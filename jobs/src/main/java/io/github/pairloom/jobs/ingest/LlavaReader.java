@@ -125,7 +125,7 @@ final class LlavaReader extends ShardReader {
     String text = new String(line, 0, Math.min(line.length, 1 << 13), StandardCharsets.UTF_8);
     if (line.length > Json.MAX_ROW_BYTES) {
       addBad(RowDefect.TEXT_TOO_LONG, "the line has over " + Json.MAX_ROW_BYTES + " bytes", text);
-    } else if (!text.isBlank()) {
+    } else if (!text.isBlank() || !new String(line, StandardCharsets.UTF_8).isBlank()) {
       add(text, () -> content(Json.object(line)));
     }
     return true;

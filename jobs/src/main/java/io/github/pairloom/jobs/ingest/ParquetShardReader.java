@@ -11,8 +11,10 @@ import org.apache.hadoop.fs.Path;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.hadoop.ParquetFileReader;
 import org.apache.parquet.hadoop.ParquetReader;
-import org.apache.parquet.hadoop.api.ReadSupport;
+import org.apache.parquet.hadoop.api.InitContext;
 import org.apache.parquet.hadoop.example.GroupReadSupport;
+import org.apache.parquet.hadoop.metadata.BlockMetaData;
+import org.apache.parquet.hadoop.metadata.ColumnChunkMetaData;
 import org.apache.parquet.hadoop.util.HadoopInputFile;
 import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.schema.GroupType;
@@ -35,7 +37,9 @@ final class ParquetShardReader extends ShardReader {
   private final ImagePacks packs;
   private final String contentSha256;
   private final long bytes;
+  private final Configuration hadoop;
   private ParquetReader<Group> reader;
+  private long records;
   private boolean done;
 
   ParquetShardReader(
@@ -57,19 +61,32 @@ final class ParquetShardReader extends ShardReader {
     this.packs =
         new ImagePacks(
             packFolder, ingestId + contentSha256, new ImageInspector(settings.name()), hadoop);
+    this.hadoop = hadoop;
     try {
-      this.reader = open(new Path(uri), new Configuration(hadoop));
+      this.reader = open(new Path(uri));
     } catch (IOException e) {
-      throw failed(e);
-    } catch (RuntimeException e) {
+      broken(e);
+    } catch (RuntimeException | StackOverflowError e) {
       broken(e);
     }
   }
 
-  private ParquetReader<Group> open(Path path, Configuration hadoop) throws IOException {
+  private ParquetReader<Group> open(Path path) throws IOException {
     MessageType schema;
     try (ParquetFileReader file = ParquetFileReader.open(HadoopInputFile.fromPath(path, hadoop))) {
       schema = file.getFileMetaData().getSchema();
+      for (BlockMetaData block : file.getFooter().getBlocks()) {
+        for (ColumnChunkMetaData column : block.getColumns()) {
+          // So many bytes are asked for before the first is read.
+          if (column.getTotalSize() < 0
+              || column.getTotalSize() > bytes - column.getStartingPos()) {
+            throw new IllegalArgumentException(
+                "column %s is said to have %s bytes from byte %s, the file has %s"
+                    .formatted(
+                        column.getPath(), column.getTotalSize(), column.getStartingPos(), bytes));
+          }
+        }
+      }
     }
     // Other columns of bytes would be read for nothing.
     List<Type> columns = new ArrayList<>();
@@ -78,9 +95,16 @@ final class ParquetShardReader extends ShardReader {
         columns.add(column);
       }
     }
-    hadoop.set(
-        ReadSupport.PARQUET_READ_SCHEMA, new MessageType(schema.getName(), columns).toString());
-    return ParquetReader.builder(new GroupReadSupport(), path).withConf(hadoop).build();
+    MessageType wanted = new MessageType(schema.getName(), columns);
+    // Not by its text in the configuration, which allows no blanks in names.
+    GroupReadSupport columnsOnly =
+        new GroupReadSupport() {
+          @Override
+          public ReadContext init(InitContext context) {
+            return new ReadContext(wanted);
+          }
+        };
+    return ParquetReader.builder(columnsOnly, path).withConf(hadoop).build();
   }
 
   @Override
@@ -91,9 +115,11 @@ final class ParquetShardReader extends ShardReader {
     Group record;
     try {
       record = reader.read();
+      records++;
     } catch (IOException e) {
-      throw failed(e);
-    } catch (RuntimeException e) {
+      broken(e);
+      return true;
+    } catch (RuntimeException | StackOverflowError e) {
       broken(e);
       return true;
     }
@@ -131,7 +157,8 @@ final class ParquetShardReader extends ShardReader {
   private String payload(Group record) {
     try {
       return ParquetRows.fields(record, settings.imageColumn()).toString();
-    } catch (BadRowException e) {
+    } catch (RuntimeException e) {
+      // What is wrong with the row is told where its content is asked for.
       return null;
     }
   }
@@ -185,7 +212,26 @@ final class ParquetShardReader extends ShardReader {
     return image(cell, fields.getFieldIndex(hasBytes ? "bytes" : "path"));
   }
 
-  private void broken(RuntimeException e) {
+  /** A fault of the content, if the file can be read and fails Parquet at the same row again. */
+  private void broken(IOException e) {
+    if (!ShardStream.sha256(uri(), hadoop).equals(contentSha256) || !failsAgain()) {
+      throw failed(e);
+    }
+    broken((Throwable) e);
+  }
+
+  private boolean failsAgain() {
+    try (ParquetReader<Group> again = open(new Path(uri()))) {
+      for (long i = 0; i <= records; i++) {
+        again.read();
+      }
+      return false;
+    } catch (IOException e) {
+      return true;
+    }
+  }
+
+  private void broken(Throwable e) {
     done = true;
     packs.finish();
     addBad(

@@ -39,6 +39,8 @@ public enum RowDefect {
   CONVERSATION_EMPTY,
   /** A conversation that is not a list of turns, or a turn that has no text. */
   CONVERSATION_MALFORMED,
+  /** More turns than any conversation has: each becomes a sample that repeats those before it. */
+  TOO_MANY_TURNS,
   /** A turn of somebody who is neither user nor assistant nor system. */
   UNKNOWN_ROLE,
   /** Turns that do not go user, assistant, user, assistant, after system turns if any. */

@@ -5,9 +5,12 @@ import io.github.pairloom.jobs.recipe.SourceFormat;
 import io.github.pairloom.jobs.recipe.SourceSettings;
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import org.apache.hadoop.conf.Configuration;
@@ -19,6 +22,13 @@ import org.apache.hadoop.fs.Path;
 
 /** Finds the files that a source names. */
 final class SourceFiles {
+  /** File systems and stores whose files stay where they are. */
+  private static final Set<String> SCHEMES =
+      new TreeSet<>(
+          List.of(
+              "abfs", "abfss", "cosn", "dbfs", "file", "gs", "hdfs", "obs", "oss", "s3", "s3a",
+              "viewfs", "wasb", "wasbs"));
+
   private final SourceSettings source;
   private final Configuration hadoop;
 
@@ -74,10 +84,31 @@ final class SourceFiles {
     }
   }
 
+  /**
+   * Refuses what is fetched from anywhere: Hadoop reads http and ftp addresses too, follows what
+   * they redirect to, and user and password of an address would stand in every row's URI.
+   */
+  private void checkScheme(Path path) {
+    URI uri = path.toUri();
+    String scheme = uri.getScheme();
+    if (scheme != null
+        && !SCHEMES.contains(scheme.toLowerCase(Locale.ROOT))
+        && hadoop.get("fs." + scheme + ".impl") == null) {
+      throw new JobException(
+          "Cannot read source files by '%s:' (source.path). Known are %s; Hadoop's setting fs.%s.impl allows another"
+              .formatted(scheme, String.join(", ", SCHEMES), scheme));
+    }
+    if (String.valueOf(uri.getRawAuthority()).contains(":") && uri.getRawUserInfo() != null) {
+      throw new JobException(
+          "source.path holds a user and password. Take them out, and set them where Hadoop takes them from the environment");
+    }
+  }
+
   private List<String> list(String part) {
     List<String> uris = new ArrayList<>();
     try {
       Path path = new Path(part);
+      checkScheme(path);
       FileSystem files = path.getFileSystem(hadoop);
       // A name that holds glob characters may be meant as it stands.
       FileStatus[] matches =

@@ -25,7 +25,8 @@ import org.apache.hadoop.conf.Configuration;
  */
 final class TarReader extends ShardReader {
   /** As Hugging Face datasets split names: folders kept, the extension starts at the first dot. */
-  private static final Pattern NAME = Pattern.compile("((?:.*/)?[^./][^./]*)\\.([^/]*)");
+  private static final Pattern NAME =
+      Pattern.compile("((?:.*/)?[^./][^./]*)\\.([^/]*)", Pattern.DOTALL);
 
   private static final Set<String> IMAGES = Set.of("jpg", "jpeg", "png", "webp", "gif", "bmp");
   private static final int RECORD_BYTES = 512;
@@ -64,7 +65,8 @@ final class TarReader extends ShardReader {
       } else {
         read(entry);
       }
-    } catch (IOException e) {
+    } catch (IOException | StackOverflowError e) {
+      // The latter of long names without end: the library looks for what they name in itself.
       done = true;
       // A row whose image and text are both there lies in front of the tear.
       if (group != null && group.image != null && group.hasText()) {
@@ -73,7 +75,7 @@ final class TarReader extends ShardReader {
       addBad(
           RowDefect.BROKEN_TAR,
           "the tar breaks off at byte %s, rows behind it are lost: %s"
-              .formatted(shard.position(), e.getMessage()),
+              .formatted(shard.position(), e instanceof IOException ? e.getMessage() : e),
           null);
     }
     return true;

@@ -86,6 +86,11 @@ final class WebpFile {
       long data = at + CHUNK_HEADER_BYTES;
       long length = file.u32le(at + 4);
       file.require(data + length, "chunk");
+      if (data + length > to) {
+        throw BadImageException.corrupt(
+            "WebP chunk at %d ends at %d, what it lies in at %d. Replace the file.",
+            at, data + length, to);
+      }
       switch (file.fourCc(at)) {
         case "VP8 ", "VP8L" -> pixels = pixels < 0 ? at : pixels;
         case "ALPH" -> alpha = alpha < 0 ? at : alpha;

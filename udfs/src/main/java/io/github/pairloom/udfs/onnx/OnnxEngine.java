@@ -2,12 +2,8 @@ package io.github.pairloom.udfs.onnx;
 
 import ai.djl.Device;
 import ai.djl.MalformedModelException;
+import ai.djl.Model;
 import ai.djl.engine.Engine;
-import ai.djl.ndarray.NDList;
-import ai.djl.repository.zoo.Criteria;
-import ai.djl.repository.zoo.ModelNotFoundException;
-import ai.djl.repository.zoo.ZooModel;
-import ai.djl.translate.NoopTranslator;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
@@ -51,7 +47,7 @@ public final class OnnxEngine {
    * @param threads intra-op threads on the CPU
    * @throws ModelException if there is no such file or ONNX Runtime refuses it
    */
-  public static ZooModel<NDList, NDList> load(Path file, Device device, int threads) {
+  public static Model load(Path file, Device device, int threads) {
     environment();
     if (!Files.isRegularFile(file)) {
       throw new ModelException(
@@ -60,20 +56,17 @@ public final class OnnxEngine {
               + ". A model folder needs its ONNX graphs under onnx/; see models/README.md for the"
               + " layout");
     }
-    Criteria<NDList, NDList> criteria =
-        Criteria.builder()
-            .setTypes(NDList.class, NDList.class)
-            .optEngine(NAME)
-            .optDevice(device)
-            .optModelPath(file.getParent())
-            .optModelName(file.getFileName().toString())
-            .optTranslator(new NoopTranslator())
-            .optOption("intraOpNumThreads", Integer.toString(threads))
-            .optOption("interOpNumThreads", "1")
-            .build();
+    // Not by DJL's Criteria, which run what classes and libraries lie in a model's folder.
+    String name = file.getFileName().toString();
+    Model model = Model.newInstance(name, device, NAME);
     try {
-      return criteria.loadModel();
-    } catch (IOException | ModelNotFoundException | MalformedModelException e) {
+      model.load(
+          file.toAbsolutePath().getParent(),
+          name,
+          Map.of("intraOpNumThreads", Integer.toString(threads), "interOpNumThreads", "1"));
+      return model;
+    } catch (IOException | MalformedModelException | RuntimeException e) {
+      model.close();
       throw new ModelException("Cannot load model " + file + ": " + e.getMessage(), e);
     }
   }

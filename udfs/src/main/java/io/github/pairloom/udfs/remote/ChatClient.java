@@ -160,7 +160,15 @@ public final class ChatClient {
             "Cannot ask %s: the environment variable %s is not set on this executor. Set it (spark.executorEnv.%s), or leave api-key-variable empty"
                 .formatted(endpoint.url(), endpoint.apiKeyVariable(), endpoint.apiKeyVariable()));
       }
-      request.header("Authorization", "Bearer " + key);
+      // Files that keys come from end with a line break.
+      String stripped = key.strip();
+      if (!stripped.matches("[!-~]+")) {
+        // Java's own message would have the key in it.
+        throw new EndpointException(
+            "Cannot ask %s: the environment variable %s is empty, or holds what no key has (blanks, line breaks, other than ASCII)"
+                .formatted(endpoint.url(), endpoint.apiKeyVariable()));
+      }
+      request.header("Authorization", "Bearer " + stripped);
     }
     return request.build();
   }

@@ -78,9 +78,9 @@ public record ChatEndpoint(
         temperature);
     check(maxTokens >= 1, "Invalid max-tokens: %s (must be at least 1)", maxTokens);
     check(
-        apiKeyVariable.matches("[A-Za-z0-9_]*"),
-        "Invalid api-key-variable: '%s' (must be the variable's name, not the key)",
-        apiKeyVariable);
+        apiKeyVariable.matches("([A-Z_][A-Z0-9_]*)?"),
+        // Not with the value: it may be a key.
+        "Invalid api-key-variable (must be the variable's name, not the key: upper case, digits, _)");
     check(timeoutSeconds >= 1, "Invalid timeout-seconds: %s (must be at least 1)", timeoutSeconds);
     check(retries >= 0, "Invalid retries: %s (must be at least 0)", retries);
     check(concurrency >= 1, "Invalid concurrency: %s (must be at least 1)", concurrency);

@@ -1,19 +1,20 @@
 package io.github.pairloom.udfs.similarity;
 
 import ai.djl.Device;
-import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.Model;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.inference.Predictor;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.repository.zoo.ZooModel;
+import ai.djl.translate.NoopTranslator;
 import ai.djl.translate.TranslateException;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.Users;
 import io.github.pairloom.udfs.onnx.OnnxEngine;
+import io.github.pairloom.udfs.text.TextTokenizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -57,17 +58,21 @@ public final class SentenceEmbedder implements AutoCloseable {
 
   private record Key(String name, int threads) {}
 
+  /** Tokens at the ends of every text. */
+  private record Markers(long first, long last) {}
+
   /** What all tasks share. */
   private record Loaded(
       String revision,
-      HuggingFaceTokenizer tokenizer,
-      ZooModel<NDList, NDList> model,
+      TextTokenizer tokenizer,
+      Markers markers,
+      Model model,
       List<String> inputNames,
       Users users) {}
 
   private SentenceEmbedder(Loaded loaded) {
     this.loaded = loaded;
-    this.predictor = loaded.model.newPredictor();
+    this.predictor = loaded.model.newPredictor(new NoopTranslator());
   }
 
   /**
@@ -115,20 +120,19 @@ public final class SentenceEmbedder implements AutoCloseable {
     Path flat = folder.resolve("model.onnx");
     Path graph = Files.exists(flat) ? flat : folder.resolve("onnx").resolve("model.onnx");
     Path vocabulary = folder.resolve("tokenizer.json");
-    ZooModel<NDList, NDList> model = OnnxEngine.load(graph, Device.cpu(), threads);
+    Model model = OnnxEngine.load(graph, Device.cpu(), threads);
     try {
       String revision =
           new ContentId()
               .add(Files.readAllBytes(graph))
               .add(Files.readAllBytes(vocabulary))
               .toHex();
-      HuggingFaceTokenizer tokenizer =
-          HuggingFaceTokenizer.newInstance(
-              vocabulary,
-              Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"));
+      Markers markers = markers(vocabulary);
+      TextTokenizer tokenizer = TextTokenizer.open(folder);
       return new Loaded(
           revision,
           tokenizer,
+          markers,
           model,
           model.describeInput().keys(),
           new Users(
@@ -143,6 +147,22 @@ public final class SentenceEmbedder implements AutoCloseable {
     }
   }
 
+  /** Returns the tokens that stand around a text: those of a text without any. */
+  private static Markers markers(Path vocabulary) throws IOException {
+    try (HuggingFaceTokenizer tokenizer =
+        HuggingFaceTokenizer.newInstance(
+            vocabulary,
+            Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"))) {
+      long[] markers = tokenizer.encode("").getIds();
+      if (markers.length != 2) {
+        throw new ModelException(
+            "The tokenizer puts %s tokens around a text, known are two, one at each end"
+                .formatted(markers.length));
+      }
+      return new Markers(markers[0], markers[1]);
+    }
+  }
+
   /** Returns the SHA-256 (hex) over the model's files. */
   public String revision() {
     return loaded.revision;
@@ -153,28 +173,33 @@ public final class SentenceEmbedder implements AutoCloseable {
    * the embeddings of its windows are averaged by their number of tokens.
    */
   public float[] embed(String text) {
-    Encoding encoding = loaded.tokenizer.encode(text);
-    long[] ids = encoding.getIds();
-    if (ids.length <= MAX_TOKENS) {
-      return normalise(states(ids));
-    }
-    // Each window gets the markers that the whole text has at its ends.
-    long[] inner = Arrays.copyOfRange(ids, 1, ids.length - 1);
+    // Plain: [SEP] in a text is five characters.
+    int[] inner = loaded.tokenizer.encodePlain(text).ids();
     int room = MAX_TOKENS - 2;
+    if (inner.length <= room) {
+      return normalise(states(window(inner, 0, inner.length)));
+    }
     float[] total = null;
     for (int from = 0; from < inner.length; from += room) {
       int to = Math.min(from + room, inner.length);
-      long[] window = new long[to - from + 2];
-      window[0] = ids[0];
-      System.arraycopy(inner, from, window, 1, to - from);
-      window[window.length - 1] = ids[ids.length - 1];
-      float[] mean = states(window);
+      float[] mean = states(window(inner, from, to));
       total = total == null ? new float[mean.length] : total;
       for (int i = 0; i < mean.length; i++) {
         total[i] += mean[i] * (to - from);
       }
     }
     return normalise(total);
+  }
+
+  /** Returns some of a text's tokens between the markers that a whole text has at its ends. */
+  private long[] window(int[] inner, int from, int to) {
+    long[] window = new long[to - from + 2];
+    window[0] = loaded.markers.first;
+    for (int i = from; i < to; i++) {
+      window[i - from + 1] = inner[i];
+    }
+    window[window.length - 1] = loaded.markers.last;
+    return window;
   }
 
   /** Returns the mean of the last hidden states over all tokens. */

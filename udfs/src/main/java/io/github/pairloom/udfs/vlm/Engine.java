@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.translate.NoopTranslator;
 import ai.djl.translate.TranslateException;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtException;
@@ -99,7 +100,7 @@ final class Engine implements AutoCloseable {
     this.decoder = decoder;
     this.capabilities = capabilities;
     this.metrics = metrics;
-    this.visionEncoder = weights.visionEncoder.newPredictor();
+    this.visionEncoder = weights.visionEncoder.newPredictor(new NoopTranslator());
     this.reader = new Reader(weights, decoder, capabilities, metrics);
     this.cacheBytesPerToken = decoder.cacheBytesPerToken();
     this.cacheBudget = (long) batching.cacheMegabytes() << 20;

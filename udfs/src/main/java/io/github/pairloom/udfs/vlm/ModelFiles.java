@@ -176,6 +176,13 @@ public final class ModelFiles {
             .forEach(files::add);
       }
     }
+    // Weights may have any name; those of other graphs begin with theirs.
+    try (Stream<Path> siblings = Files.list(decoder().getParent())) {
+      siblings
+          .filter(path -> Files.isRegularFile(path) && !path.toString().contains(".onnx"))
+          .sorted()
+          .forEach(files::add);
+    }
     try (Stream<Path> top = Files.list(folder)) {
       top.filter(path -> path.toString().endsWith(".json") || path.toString().endsWith(".jinja"))
           .sorted()

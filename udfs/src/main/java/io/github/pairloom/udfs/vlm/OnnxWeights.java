@@ -1,12 +1,13 @@
 package io.github.pairloom.udfs.vlm;
 
 import ai.djl.Device;
+import ai.djl.Model;
 import ai.djl.inference.Predictor;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.repository.zoo.ZooModel;
+import ai.djl.translate.NoopTranslator;
 import ai.djl.translate.TranslateException;
 import ai.onnxruntime.OrtException;
 import io.github.pairloom.udfs.ModelException;
@@ -34,13 +35,13 @@ final class OnnxWeights implements AutoCloseable {
   final TextTokenizer tokenizer;
   final PromptEncoder promptEncoder;
   final Set<Integer> endTokens;
-  final ZooModel<NDList, NDList> visionEncoder;
+  final Model visionEncoder;
   final TokenEmbeddings embeddings;
   final OnnxDecoder decoder;
   final TensorGraphs graphs;
   final Capabilities capabilities;
 
-  private final ZooModel<NDList, NDList> embedTokens;
+  private final Model embedTokens;
   private final Predictor<NDList, NDList> embedder;
   private final boolean[] mayEndSentence;
   private final Deque<AutoCloseable> opened = new ArrayDeque<>();
@@ -55,7 +56,7 @@ final class OnnxWeights implements AutoCloseable {
       promptEncoder = new PromptEncoder(files.chatTemplate(), tokenizer, files.imageToken());
       visionEncoder = keep(OnnxEngine.load(files.visionEncoder(), device, threads));
       embedTokens = keep(OnnxEngine.load(files.embedTokens(), device, threads));
-      embedder = keep(embedTokens.newPredictor());
+      embedder = keep(embedTokens.newPredictor(new NoopTranslator()));
       decoder = keep(OnnxDecoder.open(files.decoder(), device, threads));
       graphs = keep(new TensorGraphs(decoder.cacheType(), decoder.logitsType()));
       int vocabulary = tokenizer.vocabularySize();
