@@ -294,6 +294,10 @@ final class BadInputs {
     ObjectNode nothing = row(path, QUESTION, "A boat.");
     nothing.remove("conversations");
     lines.put("nothing said", line(nothing, "conversation-not-given"));
+    lines.put("behind blanks", line(" ".repeat(10_000) + good, READ));
+    String[] turns = new String[1001];
+    Arrays.fill(turns, "Yes.");
+    lines.put("very many turns", line(row(path, turns), "too-many-turns"));
     return lines;
   }
 

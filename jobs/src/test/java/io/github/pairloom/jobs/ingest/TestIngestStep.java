@@ -35,6 +35,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -417,6 +420,70 @@ class TestIngestStep {
     assertEquals(1, torn.quarantined().get("broken-tar"));
     assertEquals(
         torn.read(), torn.written() + torn.dropped().getOrDefault("duplicate-sample", 0L) + 1);
+  }
+
+  @Test
+  void aTarKeepsWhatStandsBeforeLongNamesWithoutEndAndBelowFoldersOfAnyName() throws IOException {
+    byte[] whole = tar("a\nb/c.png", picture("png", 0), "a\nb/c.txt", "A car on a road.");
+    int end = whole.length;
+    while (whole[end - 1] == 0) {
+      end--;
+    }
+    ByteArrayOutputStream endless = new ByteArrayOutputStream();
+    // Up to the end of the last member's block, which the end mark stands behind.
+    endless.write(whole, 0, (end + 511) / 512 * 512);
+    byte[] longName = new byte[512];
+    new TarArchiveEntry(TarConstants.GNU_LONGLINK, TarConstants.LF_GNUTYPE_LONGNAME)
+        .writeEntryHeader(longName);
+    for (int i = 0; i < 40_000; i++) {
+      endless.write(longName);
+    }
+    files.write("endless.tar", endless.toByteArray());
+
+    StepResult result = ingest("webdataset", "endless.tar");
+
+    assertEquals(Map.of("broken-tar", 1L), result.quarantined());
+    assertEquals(List.of("A car on a road."), samples().stream().map(Sample::response).toList());
+  }
+
+  @Test
+  void aParquetFileThatIsBrokenIsQuarantinedAndNamesMayHoldBlanks() throws IOException {
+    StructType schema =
+        new StructType()
+            .add("my notes", DataTypes.StringType)
+            .add("image", DataTypes.BinaryType)
+            .add("prompt", DataTypes.StringType)
+            .add("response", DataTypes.StringType);
+    Path source = folder.resolve("source/shards");
+    spark
+        .createDataFrame(
+            List.of(RowFactory.create("x", picture("png", 0), "What is it?", "A boat.")), schema)
+        .coalesce(1)
+        .write()
+        .parquet(source.toString());
+    Path good;
+    try (Stream<Path> shards = Files.list(source)) {
+      good = shards.filter(f -> f.toString().endsWith(".parquet")).findFirst().orElseThrow();
+    }
+    byte[] bytes = Files.readAllBytes(good);
+    // The header of the first page.
+    Arrays.fill(bytes, 4, 12, (byte) 0xFF);
+    Files.write(source.resolve("broken.parquet"), bytes);
+    Files.write(source.resolve("cut.parquet"), Arrays.copyOf(bytes, bytes.length - 9));
+
+    StepResult result = ingest("parquet", "shards");
+
+    assertEquals(Map.of("broken-parquet", 2L), result.quarantined());
+    assertEquals(List.of("A boat."), samples().stream().map(Sample::response).toList());
+  }
+
+  @Test
+  void filesOfTheWebAreNoSource() {
+    JobException e =
+        assertThrows(
+            JobException.class,
+            () -> ingest("llava", "", "source.path=http://169.254.169.254/rows.jsonl"));
+    assertTrue(e.getMessage().startsWith("Cannot read source files by 'http:'"), e.getMessage());
   }
 
   @Test

@@ -100,7 +100,8 @@ final class WebpFile {
           orientation = ExifOrientation.read(bytes, (int) start, (int) (data + length));
         }
         case "ANMF" -> {
-          if (pixels < 0) {
+          // A frame holds no frames.
+          if (pixels < 0 && from == RIFF_HEADER_BYTES) {
             left = 2 * file.u24le(data);
             top = 2 * file.u24le(data + 3);
             frameWidth = file.u24le(data + 6) + 1;

@@ -2,6 +2,7 @@ package io.github.pairloom.udfs.similarity;
 
 import ai.djl.Device;
 import ai.djl.Model;
+import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.inference.Predictor;
 import ai.djl.ndarray.NDArray;
@@ -10,11 +11,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.translate.NoopTranslator;
 import ai.djl.translate.TranslateException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.Users;
 import io.github.pairloom.udfs.onnx.OnnxEngine;
-import io.github.pairloom.udfs.text.TextTokenizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -23,6 +25,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
@@ -43,6 +46,8 @@ public final class SentenceEmbedder implements AutoCloseable {
   private static final String MINILM_MODEL = "/all-minilm-l6-v2-q.onnx";
   private static final String MINILM_TOKENIZER = "/all-minilm-l6-v2-q-tokenizer.json";
 
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   private static final Map<Key, Loaded> LOADED = new ConcurrentHashMap<>();
 
   static {
@@ -58,14 +63,11 @@ public final class SentenceEmbedder implements AutoCloseable {
 
   private record Key(String name, int threads) {}
 
-  /** Tokens at the ends of every text. */
-  private record Markers(long first, long last) {}
-
   /** What all tasks share. */
   private record Loaded(
       String revision,
-      TextTokenizer tokenizer,
-      Markers markers,
+      HuggingFaceTokenizer tokenizer,
+      Map<String, String> harmless,
       Model model,
       List<String> inputNames,
       Users users) {}
@@ -127,12 +129,14 @@ public final class SentenceEmbedder implements AutoCloseable {
               .add(Files.readAllBytes(graph))
               .add(Files.readAllBytes(vocabulary))
               .toHex();
-      Markers markers = markers(vocabulary);
-      TextTokenizer tokenizer = TextTokenizer.open(folder);
+      HuggingFaceTokenizer tokenizer =
+          HuggingFaceTokenizer.newInstance(
+              vocabulary,
+              Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"));
       return new Loaded(
           revision,
           tokenizer,
-          markers,
+          harmless(vocabulary),
           model,
           model.describeInput().keys(),
           new Users(
@@ -147,20 +151,19 @@ public final class SentenceEmbedder implements AutoCloseable {
     }
   }
 
-  /** Returns the tokens that stand around a text: those of a text without any. */
-  private static Markers markers(Path vocabulary) throws IOException {
-    try (HuggingFaceTokenizer tokenizer =
-        HuggingFaceTokenizer.newInstance(
-            vocabulary,
-            Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"))) {
-      long[] markers = tokenizer.encode("").getIds();
-      if (markers.length != 2) {
-        throw new ModelException(
-            "The tokenizer puts %s tokens around a text, known are two, one at each end"
-                .formatted(markers.length));
+  /**
+   * Returns by their spelling how the tokenizer's control tokens are given to it, so that they are
+   * text: with a blank behind the first character. BERT's tokenizer parts the two anyway.
+   */
+  private static Map<String, String> harmless(Path vocabulary) throws IOException {
+    Map<String, String> harmless = new TreeMap<>();
+    for (JsonNode token : JSON.readTree(vocabulary.toFile()).path("added_tokens")) {
+      String spelling = token.path("content").asText();
+      if (token.path("special").asBoolean() && spelling.length() > 1) {
+        harmless.put(spelling, spelling.charAt(0) + " " + spelling.substring(1));
       }
-      return new Markers(markers[0], markers[1]);
     }
+    return harmless;
   }
 
   /** Returns the SHA-256 (hex) over the model's files. */
@@ -173,33 +176,32 @@ public final class SentenceEmbedder implements AutoCloseable {
    * the embeddings of its windows are averaged by their number of tokens.
    */
   public float[] embed(String text) {
-    // Plain: [SEP] in a text is five characters.
-    int[] inner = loaded.tokenizer.encodePlain(text).ids();
-    int room = MAX_TOKENS - 2;
-    if (inner.length <= room) {
-      return normalise(states(window(inner, 0, inner.length)));
+    String plain = text;
+    for (Map.Entry<String, String> token : loaded.harmless.entrySet()) {
+      plain = plain.replace(token.getKey(), token.getValue());
     }
+    Encoding encoding = loaded.tokenizer.encode(plain);
+    long[] ids = encoding.getIds();
+    if (ids.length <= MAX_TOKENS) {
+      return normalise(states(ids));
+    }
+    // Each window gets the markers that the whole text has at its ends.
+    long[] inner = Arrays.copyOfRange(ids, 1, ids.length - 1);
+    int room = MAX_TOKENS - 2;
     float[] total = null;
     for (int from = 0; from < inner.length; from += room) {
       int to = Math.min(from + room, inner.length);
-      float[] mean = states(window(inner, from, to));
+      long[] window = new long[to - from + 2];
+      window[0] = ids[0];
+      System.arraycopy(inner, from, window, 1, to - from);
+      window[window.length - 1] = ids[ids.length - 1];
+      float[] mean = states(window);
       total = total == null ? new float[mean.length] : total;
       for (int i = 0; i < mean.length; i++) {
         total[i] += mean[i] * (to - from);
       }
     }
     return normalise(total);
-  }
-
-  /** Returns some of a text's tokens between the markers that a whole text has at its ends. */
-  private long[] window(int[] inner, int from, int to) {
-    long[] window = new long[to - from + 2];
-    window[0] = loaded.markers.first;
-    for (int i = from; i < to; i++) {
-      window[i - from + 1] = inner[i];
-    }
-    window[window.length - 1] = loaded.markers.last;
-    return window;
   }
 
   /** Returns the mean of the last hidden states over all tokens. */

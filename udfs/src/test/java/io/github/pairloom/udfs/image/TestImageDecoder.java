@@ -514,6 +514,26 @@ class TestImageDecoder {
     assertBad(ImageDefect.CORRUPT, "WebP picture is 33x21, but its frame 34x21.", webp);
   }
 
+  @Test
+  void framesThatReachOutOfTheirFramesAreCorruptAndNotWalkedAgainAndAgain() {
+    int units = 60;
+    ByteBuffer webp =
+        ByteBuffer.allocate(30 + units * 48)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .put("RIFF".getBytes(StandardCharsets.ISO_8859_1))
+            .putInt(22 + units * 48)
+            .put("WEBPVP8X".getBytes(StandardCharsets.ISO_8859_1))
+            .putInt(10)
+            .put(new byte[10]);
+    for (int i = 0; i < units; i++) {
+      // Each holds the head of one that reaches to the end of the file.
+      webp.put("ANMF".getBytes(StandardCharsets.ISO_8859_1)).putInt(40).put(new byte[16]);
+      webp.put("ANMF".getBytes(StandardCharsets.ISO_8859_1));
+      webp.putInt(webp.capacity() - webp.position() - 4).put(new byte[16]);
+    }
+    assertBad(ImageDefect.CORRUPT, "WebP chunk at 54 ends at", webp.array());
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

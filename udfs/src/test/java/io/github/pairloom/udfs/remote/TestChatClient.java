@@ -84,6 +84,18 @@ class TestChatClient {
   }
 
   @Test
+  void aKeyInThePlaceOfItsVariablesNameIsRefusedAndNotRepeated() {
+    for (String key : List.of("sk-proj-abc", "hf_aBcDeF", "gsk_0123")) {
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> new ChatEndpoint("http://127.0.0.1:9/v1", "echo", 0, 10, key, 1, 0, 1, 0, 0));
+      assertTrue(e.getMessage().startsWith("Invalid api-key-variable"), e.getMessage());
+      assertFalse(e.getMessage().contains(key), e.getMessage());
+    }
+  }
+
+  @Test
   void noMoreRequestsAreUnderWayThanAllowed() {
     try (ChatServer server = new ChatServer(question -> pause(question))) {
       ChatClient client = ChatClient.of(server.endpoint());

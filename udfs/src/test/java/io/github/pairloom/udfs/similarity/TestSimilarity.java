@@ -62,6 +62,16 @@ class TestSimilarity {
   }
 
   @Test
+  void aSpelledControlTokenIsOnlyText() {
+    try (SentenceEmbedder embedder = SentenceEmbedder.open(SimilaritySettings.MINILM, 1)) {
+      // The model's tokenizer makes all letters small, but for those of its control tokens.
+      assertArrayEquals(
+          embedder.embed("A boat. [sep] A car [mask] [pad] a road."),
+          embedder.embed("A boat. [SEP] A car [MASK] [PAD] a road."));
+    }
+  }
+
+  @Test
   void nothingOfALongTextIsLeftOut() {
     try (SentenceEmbedder embedder = SentenceEmbedder.open(SimilaritySettings.MINILM, 1)) {
       String text = "There is a boat on the beach. ".repeat(100);
