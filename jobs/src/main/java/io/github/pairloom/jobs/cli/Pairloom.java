@@ -109,7 +109,11 @@ public final class Pairloom implements Runnable {
     if (verbose) {
       e.printStackTrace(terminal.err());
     }
-    terminal.err().println(explained.map(Throwable::getMessage).orElseGet(() -> rootCause(e)));
+    // Names of files are in messages, and a file may have any name.
+    terminal
+        .err()
+        .println(
+            Texts.printable(explained.map(Throwable::getMessage).orElseGet(() -> rootCause(e))));
     if (explained.isEmpty() && !verbose) {
       terminal.err().println("Run it again with --verbose to see where this happened.");
     }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Texts that fit a terminal. */
 final class Texts {
@@ -16,6 +17,13 @@ final class Texts {
   /** Returns {@code text} on one line and without characters that steer a terminal. */
   static String plain(String text) {
     return CONTROL.matcher(BLANKS.matcher(text).replaceAll(" ")).replaceAll("\ufffd");
+  }
+
+  /** Returns {@code text} in its lines, without characters that steer a terminal. */
+  static String printable(String text) {
+    return text.lines()
+        .map(line -> CONTROL.matcher(line).replaceAll("\ufffd"))
+        .collect(Collectors.joining("\n"));
   }
 
   /** Returns {@code text}, cut to {@code width} characters with an ellipsis where it is longer. */

@@ -1,5 +1,6 @@
 package io.github.pairloom.udfs.spark;
 
+import io.github.pairloom.schemas.Printable;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageDecoder;
@@ -112,7 +113,7 @@ abstract class ModelCall implements Serializable {
               : failure;
       return cause instanceof BadImageException bad
           ? bad.defect().code()
-          : FAILED + ": " + cause.getMessage();
+          : FAILED + ": " + Printable.cut(String.valueOf(cause.getMessage()), Printable.DETAIL);
     }
 
     @Override
