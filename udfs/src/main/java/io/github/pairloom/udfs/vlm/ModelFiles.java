@@ -179,7 +179,9 @@ public final class ModelFiles {
     // Weights may have any name; those of other graphs begin with theirs.
     try (Stream<Path> siblings = Files.list(decoder().getParent())) {
       siblings
-          .filter(path -> Files.isRegularFile(path) && !path.toString().contains(".onnx"))
+          .filter(Files::isRegularFile)
+          // Nor is it weights what a file browser leaves.
+          .filter(path -> !path.getFileName().toString().matches("\\..*|.*\\.onnx.*"))
           .sorted()
           .forEach(files::add);
     }

@@ -236,6 +236,9 @@ class TestOnnxVisionLanguageModel {
     }
     ModelSpec spec = ModelSpec.onCpu(copy);
     assertEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
+    Path weights = java.nio.file.Files.write(copy.resolve("onnx/weights.bin"), new byte[8]);
+    assertNotEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
+    java.nio.file.Files.delete(weights);
     java.nio.file.Files.writeString(
         copy.resolve("generation_config.json"), "{\"eos_token_id\": [2, 0]}");
     assertNotEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
