@@ -40,6 +40,7 @@ final class SourceManifest {
   static SourceManifest read(String file, Configuration hadoop) {
     SourceManifest manifest = new SourceManifest(file);
     Path path = new Path(file);
+    SourceFiles.checkScheme("source.manifest", path, hadoop);
     int number = 0;
     try {
       FileSystem files = path.getFileSystem(hadoop);

@@ -7,6 +7,7 @@ import static io.github.pairloom.jobs.ingest.SourceFolder.row;
 import static io.github.pairloom.jobs.ingest.SourceFolder.tar;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -478,12 +479,23 @@ class TestIngestStep {
   }
 
   @Test
-  void filesOfTheWebAreNoSource() {
-    JobException e =
-        assertThrows(
-            JobException.class,
-            () -> ingest("llava", "", "source.path=http://169.254.169.254/rows.jsonl"));
-    assertTrue(e.getMessage().startsWith("Cannot read source files by 'http:'"), e.getMessage());
+  void filesOfTheWebAreNoSource() throws IOException {
+    files.write("rows.jsonl", lines(row("images/0.png", QUESTION, "A boat.")));
+    Map.of(
+            "source.path=http://169.254.169.254/rows.jsonl", "Cannot read files by 'http:'",
+            // Of which Hadoop's own defaults know.
+            "source.path=ftp://127.0.0.1/rows.jsonl", "Cannot read files by 'ftp:'",
+            "source.image-root=https://127.0.0.1/", "Cannot read files by 'https:'",
+            "source.manifest=http://127.0.0.1/SUMS", "Cannot read files by 'http:'",
+            "source.path=s3a://key:secret@my_bucket/x.jsonl", "source.path holds a user and")
+        .forEach(
+            (setting, message) -> {
+              JobException e =
+                  assertThrows(
+                      JobException.class, () -> ingest("llava", "rows.jsonl", setting), setting);
+              assertTrue(e.getMessage().startsWith(message), e.getMessage());
+              assertFalse(e.getMessage().contains("secret"), e.getMessage());
+            });
   }
 
   @Test

@@ -31,8 +31,8 @@ public record ChatEndpoint(
     @Setting(value = "Most tokens of one answer, at least 1", defaults = "1024") int maxTokens,
     @Setting(
             value =
-                "Environment variable, set on the executors, that holds the API key; empty: none is"
-                    + " sent",
+                "Environment variable, in capitals, set on the executors, that holds the API key;"
+                    + " empty: none is sent",
             defaults = "",
             shapes = false)
         String apiKeyVariable,
