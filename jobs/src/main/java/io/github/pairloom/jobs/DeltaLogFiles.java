@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
@@ -97,8 +98,8 @@ final class DeltaLogFiles {
 
   /**
    * Deletes the log of a table that a run began to create when it died: a folder with no more than
-   * the hidden files of half a commit, which Delta would take for somebody else's. Never a folder
-   * with anything in it: a run that was only slow may commit at any moment.
+   * the hidden files of half a commit and empty folders, which Delta would take for somebody
+   * else's. Never a folder with anything in it: a run that was only slow may commit at any moment.
    */
   void deleteUnlessCommitted() {
     try {
@@ -107,7 +108,11 @@ final class DeltaLogFiles {
         return;
       }
       for (FileStatus file : files.listStatus(folder)) {
-        if (!file.getPath().getName().startsWith(".")) {
+        boolean ofDelta =
+            file.isDirectory()
+                ? files.listStatus(file.getPath()).length == 0
+                : file.getPath().getName().startsWith(".");
+        if (!ofDelta) {
           return;
         }
         files.delete(file.getPath(), false);
@@ -142,7 +147,7 @@ final class DeltaLogFiles {
   }
 
   private String commit(long version) {
-    Path file = new Path(folder, "%020d.json".formatted(version));
+    Path file = new Path(folder, String.format(Locale.ROOT, "%020d.json", version));
     try (InputStream in = file.getFileSystem(hadoop).open(file)) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     } catch (FileNotFoundException e) {

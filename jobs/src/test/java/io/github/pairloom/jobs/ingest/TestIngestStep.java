@@ -296,6 +296,7 @@ class TestIngestStep {
   void aTableThatARunDiedCreatingIsCreated() throws IOException {
     SourceFolder left = new SourceFolder(folder.resolve("new"));
     left.write("samples/_delta_log/.0.json.tmp", new byte[] {'{'});
+    Files.createDirectories(folder.resolve("new/samples/_delta_log/_staged_commits"));
     left.write("images/somebody-elses.txt", new byte[] {'!'});
     Warehouse next = new Warehouse(spark, folder.resolve("new").toString());
 
