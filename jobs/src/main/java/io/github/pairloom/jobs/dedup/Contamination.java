@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.lower;
 import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.udf;
 
+import io.github.pairloom.jobs.FileAddresses;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
@@ -25,6 +26,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.AnalysisException;
@@ -159,6 +161,7 @@ final class Contamination {
   /** Reads the set's pictures where their files are read: no bytes go through a shuffle. */
   private Dataset<Row> hashed(EvaluationSet set) {
     Dataset<Row> files;
+    checkAddress("images", set.images());
     try {
       files =
           context
@@ -221,11 +224,19 @@ final class Contamination {
           .spark()
           .createDataFrame(List.of(), new StructType().add("line", DataTypes.StringType));
     }
+    checkAddress(key, path);
     try {
       return context.spark().read().text(path).select(lower(trim(col("value"))).as("line"));
     } catch (Exception e) {
       throw unreadable(path, key, e);
     }
+  }
+
+  private void checkAddress(String key, String path) {
+    FileAddresses.check(
+        "dedup.evaluations." + key,
+        new Path(path),
+        context.spark().sparkContext().hadoopConfiguration());
   }
 
   private static RuntimeException unreadable(String path, String key, Exception e) {

@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.ingest;
 
+import io.github.pairloom.jobs.FileAddresses;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.recipe.SourceFormat;
 import io.github.pairloom.jobs.recipe.SourceSettings;
@@ -7,12 +8,9 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
-import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -22,16 +20,6 @@ import org.apache.hadoop.fs.Path;
 
 /** Finds the files that a source names. */
 final class SourceFiles {
-  /** File systems and stores whose files stay where they are. */
-  private static final Set<String> SCHEMES =
-      new TreeSet<>(
-          List.of(
-              "abfs", "abfss", "cosn", "dbfs", "file", "gs", "hdfs", "obs", "oss", "s3", "s3a",
-              "viewfs", "wasb", "wasbs"));
-
-  /** Of an authority; what stands before an @ alone may be a container's name. */
-  private static final Pattern PASSWORD = Pattern.compile("[^@]*:[^@]*@.*");
-
   private final SourceSettings source;
   private final Configuration hadoop;
 
@@ -71,7 +59,7 @@ final class SourceFiles {
     }
     try {
       Path root = new Path(source.imageRoot());
-      checkScheme("source.image-root", root, hadoop);
+      FileAddresses.check("source.image-root", root, hadoop);
       FileSystem files = root.getFileSystem(hadoop);
       if (!files.getFileStatus(root).isDirectory()) {
         throw new JobException("source.image-root '%s' is not a folder".formatted(root));
@@ -88,39 +76,11 @@ final class SourceFiles {
     }
   }
 
-  /**
-   * Refuses what is fetched from anywhere: Hadoop reads http and ftp addresses too, follows what
-   * they redirect to, and user and password of an address would stand in every row's URI.
-   *
-   * @param key the recipe's, that names the path
-   */
-  static void checkScheme(String key, Path path, Configuration hadoop) {
-    String scheme = path.toUri().getScheme();
-    if (scheme != null
-        && !SCHEMES.contains(scheme.toLowerCase(Locale.ROOT))
-        && !isSetHere("fs." + scheme + ".impl", hadoop)) {
-      throw new JobException(
-          "Cannot read files by '%s:' (%s). Known are %s; Hadoop's setting fs.%s.impl allows another"
-              .formatted(scheme, key, String.join(", ", SCHEMES), scheme));
-    }
-    if (PASSWORD.matcher(String.valueOf(path.toUri().getRawAuthority())).matches()) {
-      throw new JobException(
-          key
-              + " holds a user and password. Take them out, and set them where Hadoop takes them from the environment");
-    }
-  }
-
-  /** Returns whether a setting is more than Hadoop's default, which knows ftp. */
-  private static boolean isSetHere(String setting, Configuration hadoop) {
-    String[] sources = hadoop.getPropertySources(setting);
-    return sources != null && !List.of(sources).contains("core-default.xml");
-  }
-
   private List<String> list(String part) {
     List<String> uris = new ArrayList<>();
     try {
       Path path = new Path(part);
-      checkScheme("source.path", path, hadoop);
+      FileAddresses.check("source.path", path, hadoop);
       FileSystem files = path.getFileSystem(hadoop);
       // A name that holds glob characters may be meant as it stands.
       FileStatus[] matches =

@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.ingest;
 
+import io.github.pairloom.jobs.FileAddresses;
 import io.github.pairloom.jobs.JobException;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -40,7 +41,7 @@ final class SourceManifest {
   static SourceManifest read(String file, Configuration hadoop) {
     SourceManifest manifest = new SourceManifest(file);
     Path path = new Path(file);
-    SourceFiles.checkScheme("source.manifest", path, hadoop);
+    FileAddresses.check("source.manifest", path, hadoop);
     int number = 0;
     try {
       FileSystem files = path.getFileSystem(hadoop);

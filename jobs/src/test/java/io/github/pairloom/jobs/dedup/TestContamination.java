@@ -144,6 +144,24 @@ class TestContamination {
     assertTrue(e.getMessage().contains("gone.txt of dedup.evaluations.prompts"), e.getMessage());
   }
 
+  @Test
+  void aSetOnTheWebIsNotFetched() {
+    Warehouse warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
+    Contamination contamination = new Contamination(context(warehouse, List.of()));
+    for (String key : List.of("images", "hashes", "prompts")) {
+      String address = "http://127.0.0.1/pope";
+      EvaluationSet set =
+          new EvaluationSet(
+              "pope",
+              key.equals("images") ? address : "",
+              key.equals("hashes") ? address : "",
+              key.equals("prompts") ? address : "");
+      JobException e =
+          assertThrows(JobException.class, () -> contamination.write(List.of(set), 24), key);
+      assertTrue(e.getMessage().contains("'http:' (dedup.evaluations." + key), e.getMessage());
+    }
+  }
+
   private static CandidatePair of(String name, Image image, String prompt) {
     return pair(name, image.imageId(), prompt, "A beach.", "A boat.", "s", 1);
   }
