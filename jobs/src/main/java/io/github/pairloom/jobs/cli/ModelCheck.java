@@ -1,5 +1,7 @@
 package io.github.pairloom.jobs.cli;
 
+import io.github.pairloom.udfs.ModelException;
+import io.github.pairloom.udfs.vlm.ModelFiles;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 import java.io.IOException;
 import java.io.InputStream;
@@ -40,13 +42,19 @@ final class ModelCheck {
     List<String> faults = new ArrayList<>();
     Stream.concat(FILES.stream(), GRAPHS.stream().map(g -> "onnx/" + g + model.suffix() + ".onnx"))
         .forEach(name -> look(folder.resolve(name), name, sizes, faults));
-    return faults.isEmpty()
-        ? Finding.ok("model", folder + ": " + String.join(", ", sizes))
-        : new Finding(
-            "model",
-            folder + ": " + String.join(", ", faults),
-            "Fetch the model again, with its large files (git lfs pull), or set model.path and"
-                + " model.suffix");
+    if (!faults.isEmpty()) {
+      return new Finding(
+          "model",
+          folder + ": " + String.join(", ", faults),
+          "Fetch the model again, with its large files (git lfs pull), or set model.path and"
+              + " model.suffix");
+    }
+    try {
+      sizes.add("SHA-256 " + new ModelFiles(model).identity().revision());
+      return Finding.ok("model", folder + ": " + String.join(", ", sizes));
+    } catch (ModelException | UncheckedIOException e) {
+      return new Finding("model", e.getMessage(), "Correct the model's folder or the recipe");
+    }
   }
 
   private static void look(Path file, String name, List<String> sizes, List<String> faults) {

@@ -54,7 +54,7 @@ public final class ReferenceStep implements Step {
         journal ->
             new ReferenceRows(
                 context.imageBytes(),
-                recipe.model(),
+                recipe.model().pinned(model.revision()),
                 model,
                 recipe.reference(),
                 recipe.seed(),

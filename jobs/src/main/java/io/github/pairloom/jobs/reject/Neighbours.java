@@ -50,7 +50,11 @@ final class Neighbours {
         fresh -> ModelRows.withImages(context.warehouse(), fresh),
         journal ->
             new EmbeddingRows(
-                context.imageBytes(), context.recipe().model(), model, journal, counters),
+                context.imageBytes(),
+                context.recipe().model().pinned(model.revision()),
+                model,
+                journal,
+                counters),
         counters);
     embeddings =
         context

@@ -66,7 +66,7 @@ record RejectRows(
     return new RejectRows(
         context.imageBytes(),
         context.answers(),
-        recipe.model(),
+        recipe.model().pinned(model.revision()),
         model,
         recipe.reject(),
         embedderRevision,

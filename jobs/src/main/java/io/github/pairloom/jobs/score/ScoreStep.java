@@ -137,7 +137,7 @@ public final class ScoreStep implements Step {
         journal ->
             new ScoreRows(
                 context.imageBytes(),
-                spec,
+                spec.pinned(scorer.modelRevision()),
                 recipe.score(),
                 recipe.seed(),
                 scorer,

@@ -73,7 +73,7 @@ class TestRecipeReader {
                 "provider_preference",
                 "user_preference",
                 "Describe the image."),
-            new ModelSpec("models/demo", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS),
+            new ModelSpec("models/demo", "", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS),
             new ReferenceSettings(1, new Sampling(0.2, 0.9, 256)),
             new RejectSettings(
                 List.of(new BdhsAttention(0.99, bdhs)),
@@ -138,6 +138,7 @@ class TestRecipeReader {
             model:
               path: /models/big
               suffix: _fp16
+              sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
               chat-template: template.jinja
               device: gpu
               threads: 4
@@ -237,6 +238,7 @@ class TestRecipeReader {
             new ModelSpec(
                 "/models/big",
                 "_fp16",
+                "0123456789abcdef".repeat(4),
                 "template.jinja",
                 ModelSpec.Device.GPU,
                 4,
@@ -249,7 +251,8 @@ class TestRecipeReader {
                 new SegmentSettings(2, 5),
                 new PairGates(false, false, List.of("no"), 1, false, false, 0.9, 0.1, 2)),
             new ScoreSettings(
-                List.of(new ModelSpec("m2", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS)),
+                List.of(
+                    new ModelSpec("m2", "", "", "", ModelSpec.Device.CPU, 0, Batching.DEFAULTS)),
                 ScoreSettings.Blind.NOISE,
                 100,
                 true,

@@ -157,7 +157,7 @@ public abstract class ModelTransformer<T extends ModelTransformer<T>> extends Tr
 
   private ModelSpec spec() {
     ModelSpec.Device where = ModelSpec.Device.valueOf($(device).toUpperCase(Locale.ROOT));
-    return new ModelSpec($(model), "", "", where, (Integer) $(threads), Batching.DEFAULTS);
+    return new ModelSpec($(model), "", "", "", where, (Integer) $(threads), Batching.DEFAULTS);
   }
 
   @Override

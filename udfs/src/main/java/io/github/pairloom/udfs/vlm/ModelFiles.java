@@ -71,10 +71,21 @@ public final class ModelFiles {
    * Returns the SHA-256 over the names and bytes of everything that decides what the model writes:
    * graphs, external weights, tokenizer, configurations.
    *
-   * @throws ModelException if files are missing
+   * @throws ModelException if files are missing, or the SHA-256 is not the one that the model must
+   *     have
    */
   public ModelIdentity identity() {
     requireComplete();
+    ModelIdentity identity = read();
+    if (!spec.sha256().isEmpty() && !spec.sha256().equals(identity.revision())) {
+      throw new ModelException(
+          "Cannot use model %s: its files have SHA-256 %s, not %s. Restore them, on every machine alike; if they are meant, correct model.sha256"
+              .formatted(spec.path(), identity.revision(), spec.sha256()));
+    }
+    return identity;
+  }
+
+  private ModelIdentity read() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       byte[] buffer = new byte[1 << 20];

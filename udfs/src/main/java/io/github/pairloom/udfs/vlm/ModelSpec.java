@@ -13,6 +13,7 @@ import org.apache.spark.TaskContext;
  *
  * @param path folder in the Hugging Face ONNX layout
  * @param suffix variant of the graphs, appended to their file names
+ * @param sha256 what {@link ModelIdentity#revision} must be; empty: whatever it is
  * @param chatTemplate Jinja template to use in place of the folder's own; empty: the folder's own
  * @param device where the model runs
  * @param threads intra-op threads of one run on the CPU; 0: as many as Spark gives a task
@@ -30,6 +31,12 @@ public record ModelSpec(
                     + " precision",
             defaults = "")
         String suffix,
+    @Setting(
+            value =
+                "SHA-256 that the model's files must have together, as ./pairloom doctor RECIPE"
+                    + " prints it; empty: they are taken as they are",
+            defaults = "")
+        String sha256,
     @Setting(
             value =
                 "Jinja chat template in place of the one in the model's folder; empty: the folder's",
@@ -58,17 +65,31 @@ public record ModelSpec(
         suffix.isEmpty() || suffix.matches("_[a-z0-9]+"),
         "Invalid suffix: '%s' (must be empty or like _fp16)",
         suffix);
+    check(
+        sha256.isEmpty() || sha256.matches("[0-9a-f]{64}"),
+        "Invalid sha256: '%s' (must be empty or 64 of 0-9 and a-f)",
+        sha256);
     check(threads >= 0, "Invalid threads: %s (must be at least 0)", threads);
   }
 
   /** Returns the model in {@code folder}, on one thread of the CPU. */
   public static ModelSpec onCpu(Path folder) {
-    return new ModelSpec(folder.toString(), "", "", Device.CPU, 1, Batching.DEFAULTS);
+    return new ModelSpec(folder.toString(), "", "", "", Device.CPU, 1, Batching.DEFAULTS);
   }
 
   /** Returns the same model with other batches. */
   public ModelSpec with(Batching other) {
-    return new ModelSpec(path, suffix, chatTemplate, device, threads, other);
+    return new ModelSpec(path, suffix, sha256, chatTemplate, device, threads, other);
+  }
+
+  /**
+   * Returns the same model, of these files and no others, for executors whose folder of that name
+   * may be another.
+   *
+   * @param revision as {@link ModelIdentity} has it
+   */
+  public ModelSpec pinned(String revision) {
+    return new ModelSpec(path, suffix, revision, chatTemplate, device, threads, batch);
   }
 
   /** Returns {@link #threads}, or what Spark gives the calling task; 1 outside of Spark. */

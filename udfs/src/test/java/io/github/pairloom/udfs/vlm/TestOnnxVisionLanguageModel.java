@@ -218,7 +218,8 @@ class TestOnnxVisionLanguageModel {
   @Test
   void aGpuThatSparkDidNotAssignIsRefused() {
     ModelSpec onGpu =
-        new ModelSpec(DemoFiles.model().path(), "", "", ModelSpec.Device.GPU, 1, Batching.DEFAULTS);
+        new ModelSpec(
+            DemoFiles.model().path(), "", "", "", ModelSpec.Device.GPU, 1, Batching.DEFAULTS);
     ModelException e = assertThrows(ModelException.class, () -> ExecutorModels.open(onGpu));
     assertTrue(e.getMessage().contains("spark.task.resource.gpu.amount"), e.getMessage());
   }
@@ -238,7 +239,12 @@ class TestOnnxVisionLanguageModel {
     assertEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
     Path weights = java.nio.file.Files.write(copy.resolve("onnx/weights.bin"), new byte[8]);
     assertNotEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
+    ModelSpec pinned = spec.pinned(model.identity().revision());
+    ModelException other =
+        assertThrows(ModelException.class, () -> ExecutorModels.open(pinned).close());
+    assertTrue(other.getMessage().contains("not " + pinned.sha256()), other.getMessage());
     java.nio.file.Files.delete(weights);
+    ExecutorModels.open(pinned).close();
     java.nio.file.Files.writeString(
         copy.resolve("generation_config.json"), "{\"eos_token_id\": [2, 0]}");
     assertNotEquals(model.identity().revision(), new ModelFiles(spec).identity().revision());
