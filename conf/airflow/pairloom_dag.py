@@ -10,7 +10,7 @@ same rows, the second stops and says so. max_active_runs and the pools are there
 
 Exit codes: 2 is a mistake in the recipe, 3 means more bad rows than the recipe allows, 4 that its cap on
 spending is reached. Trying again helps none of them; after 2 and 4 it costs a minute, after 3 the work
-on the batch that went over.
+on the batch that went over. What earlier tries committed counts against the limit on bad rows.
 
 Where the connection's deploy mode is cluster on YARN, newer providers (those that know the argument
 `durable`) want yarn_track_via_rm_api=True or durable=False as well.
@@ -21,6 +21,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 try:  # Airflow 3
     from airflow.sdk import DAG, Asset
@@ -93,7 +94,9 @@ def step(name: str, **arguments) -> SparkSubmitOperator:
 with DAG(
     dag_id="pairloom",
     description="Image/prompt shards to preference pairs",
-    schedule="@daily",
+    # A run starts when its day is over. "@daily" would do in Airflow 2; in 3 the interval of its runs is
+    # the moment they start, so that a run would read the day that has just begun.
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1),
     # One day after the other: a later one would read tables that an earlier one is writing.
     max_active_runs=1,

@@ -56,6 +56,11 @@ def check(given, known, what):
         raise TypeError(f"{what} takes no {', '.join(sorted(unknown))}")
 
 
+class CronDataIntervalTimetable:
+    def __init__(self, cron, timezone):
+        self.cron, self.timezone = cron, timezone
+
+
 class Asset:
     def __init__(self, uri):
         self.uri = uri
@@ -68,6 +73,7 @@ class Dag:
         check(arguments, DAG_ARGUMENTS, "DAG")
         check(arguments.get("default_args", {}), OPERATOR, "an operator")
         self.params = arguments.get("params", {})
+        self.timetable = arguments.get("schedule")
         self.tasks = []
 
     def __enter__(self):
@@ -92,8 +98,13 @@ class SparkSubmitOperator:
         other.before.append(self)
         return other
 
-    def command(self, site, params):
-        filled = {k: render(v, site["ds"], params) for k, v in self.arguments.items() if k in PROVIDER}
+    def command(self, site, dag):
+        variables = {"ds": site["ds"]}
+        # With another timetable, Airflow 3 makes the interval's start the moment of the run.
+        if isinstance(dag.timetable, CronDataIntervalTimetable):
+            variables["data_interval_start | ds"] = site["ds"]
+        variables.update({f"params.{k}": v for k, v in {**dag.params, **site["params"]}.items()})
+        filled = {k: render(v, variables) for k, v in self.arguments.items() if k in PROVIDER}
         command = [site["spark_submit"], "--master", site["master"]]
         for key, value in filled.get("conf", {}).items():
             command += ["--conf", f"{key}={value}"]
@@ -107,14 +118,12 @@ class SparkSubmitOperator:
         return command + [filled["application"]] + filled["application_args"]
 
 
-def render(value, ds, params):
+def render(value, variables):
     """Fills in templates as Jinja does with Airflow's variables; fails on those it does not know."""
     if isinstance(value, dict):
-        return {key: render(each, ds, params) for key, each in value.items()}
+        return {key: render(each, variables) for key, each in value.items()}
     if isinstance(value, list):
-        return [render(each, ds, params) for each in value]
-    variables = {"ds": ds, "data_interval_start | ds": ds}
-    variables.update({f"params.{name}": each for name, each in params.items()})
+        return [render(each, variables) for each in value]
     return re.sub(r"{{ *(.*?) *}}", lambda found: variables[found.group(1)], str(value))
 
 
@@ -129,6 +138,7 @@ def module(name, **names):
 def read(file, site):
     """Returns the DAG that the file makes with this site's settings."""
     module("airflow.providers.apache.spark.operators.spark_submit", SparkSubmitOperator=SparkSubmitOperator)
+    module("airflow.timetables.interval", CronDataIntervalTimetable=CronDataIntervalTimetable)
     if site["airflow"] == 3:
         module("airflow.sdk", DAG=Dag, Asset=Asset)
     else:
@@ -169,7 +179,7 @@ def main():
         print("outlets", task.arguments["task_id"], *(a.uri for a in task.arguments.get("outlets", [])))
     for time in range(1, site["times"] + 1):
         for task in tasks:
-            command = task.command(site, {**dag.params, **site["params"]})
+            command = task.command(site, dag)
             print(f"== time {time}:", *command, flush=True)
             code = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT).returncode
             print(f"== exit code {code}", flush=True)
