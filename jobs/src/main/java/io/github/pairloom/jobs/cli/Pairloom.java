@@ -5,6 +5,7 @@ import io.github.pairloom.jobs.SpendingCapException;
 import io.github.pairloom.jobs.TooManyBadRowsException;
 import io.github.pairloom.jobs.recipe.RecipeException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.apache.spark.sql.AnalysisException;
 import picocli.CommandLine;
@@ -52,6 +53,8 @@ public final class Pairloom implements Runnable {
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] args) {
+    // Delta names its commits by the default locale, whose digits may be others than these.
+    Locale.setDefault(Locale.ROOT);
     int exitCode = execute(Terminal.system(), Steps.all(), args);
     // YARN takes a driver in the cluster that exits of itself, even with 0, for one that failed.
     if (exitCode != 0 || !"cluster".equals(System.getProperty("spark.submit.deployMode"))) {
