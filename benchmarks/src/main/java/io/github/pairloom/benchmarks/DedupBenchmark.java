@@ -666,7 +666,7 @@ final class DedupBenchmark implements Benchmark {
         null,
         null,
         new ErrorBudget(0, 0),
-        new RecoverySettings(20000, 900),
+        new RecoverySettings(20000, 900, List.of()),
         RemoteSettings.DEFAULTS);
   }
 

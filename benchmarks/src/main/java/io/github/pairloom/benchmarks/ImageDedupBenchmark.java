@@ -225,7 +225,7 @@ final class ImageDedupBenchmark implements Benchmark {
             null,
             null,
             new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900),
+            new RecoverySettings(20000, 900, List.of()),
             RemoteSettings.DEFAULTS);
     return new DedupStep().run(new StepContext(spark, warehouse, recipe));
   }

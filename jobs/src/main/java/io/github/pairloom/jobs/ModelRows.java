@@ -9,6 +9,7 @@ import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -19,6 +20,7 @@ import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.rdd.PartitionPruningRDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.functions;
 import org.apache.spark.storage.StorageLevel;
@@ -31,6 +33,9 @@ import org.apache.spark.storage.StorageLevel;
 public final class ModelRows {
   /** Column with the row of {@code images} that a row is about, as a struct. */
   public static final String IMAGE = "image";
+
+  /** Metric: candidates worked on, where they have come to another number of rows. */
+  public static final String CANDIDATES = "candidates";
 
   private ModelRows() {}
 
@@ -69,20 +74,67 @@ public final class ModelRows {
     return Pending.rows(Amount.of(context, table, key, candidates).fresh);
   }
 
-  /** How many candidates there are, and how many of them are not in the table yet. */
-  private record Amount(long all, long fresh) {
+  /**
+   * How many candidates there are, how many of them are to be worked on, and of those that are done
+   * how many are faults, by reason, and how many of these are worked on again.
+   */
+  private record Amount(long all, long fresh, Map<String, Long> faults, long again) {
     /** In one query: planning and compiling one takes longer than counting a million rows. */
     static Amount of(StepContext context, Table table, String key, Dataset<Row> candidates) {
-      Dataset<Row> done = context.warehouse().read(table).select(functions.col(key).as("done_key"));
-      Row counts =
+      Dataset<Row> done =
+          context
+              .warehouse()
+              .read(table)
+              .select(
+                  functions.col(key).as("done_key"),
+                  functions.col("drop_reason").as("done_reason"));
+      List<Row> counts =
           candidates
               .join(done, functions.col(key).equalTo(functions.col("done_key")), "left")
-              .agg(
-                  functions.count(functions.lit(1)),
-                  functions.count(
-                      functions.when(functions.col("done_key").isNull(), functions.lit(1))))
-              .first();
-      return new Amount(counts.getLong(0), counts.getLong(1));
+              .groupBy(functions.col("done_key").isNull(), functions.col("done_reason"))
+              .count()
+              .collectAsList();
+      List<String> passing = context.recipe().recovery().again();
+      long all = 0;
+      long fresh = 0;
+      long again = 0;
+      Map<String, Long> faults = new TreeMap<>();
+      for (Row row : counts) {
+        all += row.getLong(2);
+        if (row.getBoolean(0)) {
+          fresh += row.getLong(2);
+        } else if (!row.isNullAt(1) && RowFaults.isFault(row.getString(1))) {
+          if (passing.contains(row.getString(1))) {
+            again += row.getLong(2);
+          } else {
+            faults.put(row.getString(1), row.getLong(2));
+          }
+        }
+      }
+      return new Amount(all, fresh + again, faults, again);
+    }
+  }
+
+  /** Takes rows that are to be worked on again out of the table, and what was judged of them. */
+  private static void forget(
+      StepContext context, Table table, String key, Dataset<Row> candidates) {
+    List<String> passing =
+        context.recipe().recovery().again().stream().filter(RowFaults::isFault).toList();
+    Dataset<Row> ids =
+        context
+            .warehouse()
+            .latest(table)
+            .where(functions.col("drop_reason").isin(passing.toArray()))
+            .select(key)
+            .join(candidates.select(key), key, "left_semi")
+            .persist();
+    try {
+      if (table == Table.PAIRS && !context.warehouse().latest(Table.SELECTIONS).isEmpty()) {
+        context.warehouse().delete(Table.SELECTIONS, key, ids);
+      }
+      context.warehouse().delete(table, key, ids);
+    } finally {
+      ids.unpersist();
     }
   }
 
@@ -116,10 +168,13 @@ public final class ModelRows {
       Function<RowJournal, MapPartitionsFunction<Row, Row>> work,
       ModelCounters counters) {
     Amount amount = Amount.of(context, table, key, candidates);
-    Dataset<Row> fresh = fresh(context, table, key, candidates);
     long begun = amount.fresh;
+    if (amount.again > 0) {
+      forget(context, table, key, candidates);
+    }
+    Dataset<Row> fresh = fresh(context, table, key, candidates);
     Spending spending = Spending.open(context, table, counters);
-    Batches done = new Batches(context, table, key, work, spending);
+    Batches done = new Batches(context, table, key, work, spending, amount);
     if (begun > 0) {
       int batchRows = context.recipe().recovery().batchRows();
       int batches = Math.toIntExact((begun + batchRows - 1) / batchRows);
@@ -153,7 +208,7 @@ public final class ModelRows {
         done.dropped,
         done.faults,
         amount.all - begun,
-        counters.figures());
+        done.figures(counters));
   }
 
   private static JavaRDD<Row> partitions(JavaRDD<Row> rows, int from, int to) {
@@ -185,6 +240,7 @@ public final class ModelRows {
   private static long[] alike(long rows, int slices) {
     long[] all = new long[slices];
     Arrays.fill(all, rows / slices);
+    all[slices - 1] += rows % slices;
     return all;
   }
 
@@ -200,9 +256,11 @@ public final class ModelRows {
     private final String key;
     private final Function<RowJournal, MapPartitionsFunction<Row, Row>> work;
     private final Spending spending;
+    private final Amount amount;
     private final Map<String, Long> dropped = new TreeMap<>();
     private final Map<String, Long> faults = new TreeMap<>();
     private long written;
+    private long candidates;
     private int commits;
 
     Batches(
@@ -210,16 +268,27 @@ public final class ModelRows {
         Table table,
         String key,
         Function<RowJournal, MapPartitionsFunction<Row, Row>> work,
-        Spending spending) {
+        Spending spending,
+        Amount amount) {
       this.context = context;
       this.table = table;
       this.key = key;
       this.work = work;
       this.spending = spending;
+      this.amount = amount;
     }
 
     long read() {
       return written + Run.total(dropped) + Run.total(faults);
+    }
+
+    /** Returns what the models did, and for how many candidates if they have several rows. */
+    Map<String, Double> figures(ModelCounters counters) {
+      Map<String, Double> figures = new TreeMap<>(counters.figures());
+      if (candidates != read()) {
+        figures.put(CANDIDATES, (double) candidates);
+      }
+      return figures;
     }
 
     /**
@@ -231,6 +300,7 @@ public final class ModelRows {
       spending.begin(count);
       try {
         commit(rows);
+        candidates += count;
       } finally {
         // Whatever became of it was paid for.
         spending.record();
@@ -242,7 +312,7 @@ public final class ModelRows {
       while (true) {
         try {
           tryCommit(rows, journal);
-          journal.clear();
+          journal.clear(committed(journal.suspects()));
           return;
         } catch (JobException e) {
           throw e;
@@ -255,6 +325,20 @@ public final class ModelRows {
           journal = now;
         }
       }
+    }
+
+    private Set<String> committed(Set<String> keys) {
+      return keys.isEmpty()
+          ? keys
+          : context
+              .warehouse()
+              .read(table)
+              .where(functions.col(key).isin(keys.toArray()))
+              .select(key)
+              .as(Encoders.STRING())
+              .collectAsList()
+              .stream()
+              .collect(Collectors.toSet());
     }
 
     private void tryCommit(JavaRDD<Row> rows, RowJournal journal) {
@@ -271,12 +355,7 @@ public final class ModelRows {
         if (counts.isEmpty()) {
           return;
         }
-        Map<String, Long> before = new TreeMap<>(faults);
-        long read = read() + counts.stream().mapToLong(row -> row.getLong(1)).sum();
-        counts.stream()
-            .filter(row -> !row.isNullAt(0) && RowFaults.isFault(row.getString(0)))
-            .forEach(row -> before.merge(row.getString(0), row.getLong(1), Long::sum));
-        check(outcome, before, read);
+        check(outcome, counts);
         context.warehouse().append(table, outcome);
         commits++;
         counts.forEach(this::add);
@@ -294,9 +373,22 @@ public final class ModelRows {
       }
     }
 
-    private void check(Dataset<Row> outcome, Map<String, Long> bad, long read) {
+    /** Holds the batch, with what this run and earlier ones have committed, to the error budget. */
+    private void check(Dataset<Row> outcome, List<Row> counts) {
+      Map<String, Long> now = new TreeMap<>();
+      counts.stream()
+          .filter(row -> !row.isNullAt(0) && RowFaults.isFault(row.getString(0)))
+          .forEach(row -> now.put(row.getString(0), row.getLong(1)));
+      // Or a run that is tried again would have a budget of its own each time.
+      Map<String, Long> bad = new TreeMap<>(now);
+      faults.forEach((reason, rows) -> bad.merge(reason, rows, Long::sum));
+      amount.faults.forEach((reason, rows) -> bad.merge(reason, rows, Long::sum));
+      long read =
+          read()
+              + counts.stream().mapToLong(row -> row.getLong(1)).sum()
+              + (amount.all - amount.fresh);
       ErrorBudget budget = context.recipe().errors();
-      if (budget.allows(Run.total(bad), read)) {
+      if (now.isEmpty() || budget.allows(Run.total(bad), read)) {
         return;
       }
       List<String> columns = Arrays.asList(table.schema().fieldNames());
@@ -304,11 +396,11 @@ public final class ModelRows {
           Stream.of("sample_id", "content_id").filter(columns::contains).findFirst().orElseThrow();
       List<Row> example =
           outcome
-              .where(functions.col("drop_reason").isin(bad.keySet().toArray()))
+              .where(functions.col("drop_reason").isin(now.keySet().toArray()))
               .select(subject, "drop_reason", "drop_detail")
               .takeAsList(1);
       throw new TooManyBadRowsException(
-          "Too many bad rows: %s of %s for table %s (%s). Allowed are %s rows and a share of %s; raise errors.max-rows or errors.max-share, or mend the cause.%s %s"
+          "Too many bad rows: %s of %s for table %s (%s). Allowed are %s rows and a share of %s; raise errors.max-rows or errors.max-share, or mend the cause.%s%s %s"
               .formatted(
                   Run.total(bad),
                   read,
@@ -326,6 +418,10 @@ public final class ModelRows {
                                       row.get(1),
                                       row.get(2)))
                       .collect(Collectors.joining()),
+                  amount.faults.isEmpty()
+                      ? ""
+                      : " Earlier runs left %s of them; recovery.again names what is worked on again."
+                          .formatted(Run.total(amount.faults)),
                   commits == 0
                       ? "Nothing was written."
                       : "%s batches before this one are written.".formatted(commits)));

@@ -196,9 +196,32 @@ public final class RowJournal implements Serializable {
     delete(entry);
   }
 
-  /** Removes all that is written down: its rows are in the table. */
-  void clear() {
-    delete(new Path(folder));
+  /** Returns the keys of all rows that something died or hung with. */
+  Set<String> suspects() {
+    return Set.copyOf(suspects);
+  }
+
+  /** Removes what is written down, but for what is about rows that are not in the table yet. */
+  void clear(Set<String> committed) {
+    try {
+      FileSystem files = files();
+      Path all = new Path(folder);
+      boolean open = false;
+      for (FileStatus entry : files.exists(all) ? files.listStatus(all) : new FileStatus[0]) {
+        Set<String> keys = keys(files, entry.getPath());
+        boolean pending =
+            keys.stream().anyMatch(k -> suspects.contains(k) && !committed.contains(k));
+        open |= pending;
+        if (!pending) {
+          delete(entry.getPath());
+        }
+      }
+      if (!open) {
+        delete(all);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("Cannot read what was under way in " + folder + ": " + e, e);
+    }
   }
 
   private void delete(Path path) {

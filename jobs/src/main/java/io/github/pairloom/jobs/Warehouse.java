@@ -1,6 +1,8 @@
 package io.github.pairloom.jobs;
 
 import io.delta.exceptions.DeltaConcurrentModificationException;
+import io.delta.tables.DeltaMergeBuilder;
+import io.delta.tables.DeltaTable;
 import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Table;
 import java.time.Duration;
@@ -198,6 +200,35 @@ public final class Warehouse {
           .mode("overwrite")
           .option("replaceWhere", where)
           .save(path(table));
+    } catch (DeltaConcurrentModificationException e) {
+      throw anotherRun(table, e);
+    }
+    versions.put(table, log(table).latest());
+  }
+
+  /** Puts {@code rows} in the place of those of {@code table} with their keys, in one commit. */
+  public void update(Table table, String key, Dataset<Row> rows) {
+    merge(table, () -> merged(table, key, rows).whenMatched().updateAll().execute());
+  }
+
+  /**
+   * Takes the rows of {@code table} away that have the key of one of {@code ids}, in one commit.
+   */
+  public void delete(Table table, String key, Dataset<Row> ids) {
+    merge(table, () -> merged(table, key, ids).whenMatched().delete().execute());
+  }
+
+  private DeltaMergeBuilder merged(Table table, String key, Dataset<Row> rows) {
+    return DeltaTable.forPath(spark, path(table))
+        .as("old")
+        .merge(rows.as("new"), "old.%1$s = new.%1$s".formatted(key));
+  }
+
+  private void merge(Table table, Runnable merge) {
+    checkWritable();
+    create(table);
+    try {
+      merge.run();
     } catch (DeltaConcurrentModificationException e) {
       throw anotherRun(table, e);
     }

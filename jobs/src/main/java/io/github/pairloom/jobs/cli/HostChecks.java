@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -113,8 +112,7 @@ final class HostChecks {
 
   static Finding source(SourceSettings source) {
     List<String> missing =
-        Arrays.stream(source.path().split(",", -1))
-            .map(String::strip)
+        source.paths().stream()
             .filter(path -> !RecipeOptions.isUri(path) && !Files.exists(beforeGlob(path)))
             .toList();
     return missing.isEmpty()

@@ -3,6 +3,7 @@ package io.github.pairloom.jobs.cli;
 import static org.apache.spark.sql.functions.col;
 
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Pending;
 import io.github.pairloom.jobs.Spending;
 import io.github.pairloom.jobs.StepContext;
@@ -125,7 +126,8 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   private static String estimate(Pending pending, Run run) {
-    double share = (double) pending.amount() / run.read();
+    double candidates = run.metrics().getOrDefault(ModelRows.CANDIDATES, (double) run.read());
+    double share = pending.amount() / candidates;
     List<String> parts = new ArrayList<>();
     parts.add(Texts.duration(share * StepRunner.seconds(run)));
     for (String tokens :

@@ -3,6 +3,7 @@ package io.github.pairloom.jobs.ingest;
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.image.ImageDefect;
 import java.io.IOException;
 import java.util.function.UnaryOperator;
 
@@ -40,7 +41,7 @@ final class ImageOpener {
     } catch (BadImageException e) {
       return defect(e.defect().code(), e.getMessage());
     } catch (IOException e) {
-      return defect(RowDefect.IMAGE_UNREADABLE.code(), e.toString());
+      return defect(ImageDefect.UNREADABLE.code(), e.toString());
     } catch (RuntimeException e) {
       return defect(RowDefect.UNREADABLE_ROW.code(), e.toString());
     }

@@ -23,9 +23,11 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.SourceFormat;
 import io.github.pairloom.jobs.recipe.SourceSettings;
 import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.QuarantinedRow;
 import io.github.pairloom.schemas.Shard;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageBytes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -36,6 +38,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.function.FilterFunction;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
@@ -71,6 +74,10 @@ public final class IngestStep implements Step {
   private static final String PRESENT = "present";
 
   private static final String DUPLICATE = "duplicate";
+
+  /** The sample stands in the table from another source. */
+  private static final String ELSEWHERE = "elsewhere";
+
   private static final String BAD = "bad";
   private static final String END = "end";
   private static final int EXAMPLES = 5;
@@ -131,6 +138,9 @@ public final class IngestStep implements Step {
           listed -> contents.forEach(file -> listed.checkContent(file.uri(), file.sha256())));
       spark.sparkContext().setJobDescription("ingest: write tables");
       long newImages = write(context.warehouse(), judged, totals);
+      if (counts.stream().anyMatch(some -> some.verdict().equals(ELSEWHERE))) {
+        readdress(context, judged);
+      }
       markShards(context.warehouse(), ingestId, contents, counts);
       return new StepResult(
           totals.read(),
@@ -166,18 +176,24 @@ public final class IngestStep implements Step {
   }
 
   private static String ingestId(SourceSettings source, String imageRoot) {
-    return new ContentId()
-        .add("ingest")
-        .add(RULES)
-        .add(source.name())
-        .add(source.format().name())
-        .add(imageRoot)
-        .add(source.imageColumn())
-        .add(source.conversationsColumn())
-        .add(source.promptColumn())
-        .add(source.responseColumn())
-        .add(source.captionPrompt())
-        .toHex();
+    ContentId id =
+        new ContentId()
+            .add("ingest")
+            .add(RULES)
+            .add(source.name())
+            .add(source.format().name())
+            .add(imageRoot)
+            .add(source.imageColumn())
+            .add(source.conversationsColumn())
+            .add(source.promptColumn())
+            .add(source.responseColumn())
+            .add(source.captionPrompt());
+    // Only where they are not the defaults: files that were read before these counted stay read.
+    if (!source.providerPreferenceColumn().equals(SourceSettings.PROVIDER_PREFERENCE)
+        || !source.userPreferenceColumn().equals(SourceSettings.USER_PREFERENCE)) {
+      id.add(source.providerPreferenceColumn()).add(source.userPreferenceColumn());
+    }
+    return id.toHex();
   }
 
   private static Map<String, Shard> knownShards(Warehouse warehouse, String ingestId) {
@@ -299,9 +315,10 @@ public final class IngestStep implements Step {
    * samples the one in the warehouse stays, else the first by file, row and turn.
    */
   private static Dataset<Row> judge(Dataset<Row> outcomes, Warehouse warehouse) {
+    // Of this version: a cache of what reads the table's latest is dropped as samples are written.
     Dataset<Row> existing =
         warehouse
-            .read(Table.SAMPLES)
+            .latest(Table.SAMPLES)
             .select(
                 col("sample_id").as("existing_id"),
                 col("source").as("existing_source"),
@@ -322,6 +339,7 @@ public final class IngestStep implements Step {
             when(col("content_sha256").isNotNull(), END)
                 .when(col("quarantined").isNotNull(), BAD)
                 .when(exists.and(itself), PRESENT)
+                .when(exists.and(col("existing_source").notEqual(col("sample.source"))), ELSEWHERE)
                 .when(exists.or(col("rank").gt(1)), DUPLICATE)
                 .otherwise(NEW))
         .drop("existing_id", "existing_source", "existing_row", "rank");
@@ -372,7 +390,7 @@ public final class IngestStep implements Step {
   /** Writes images before the samples that point to them; returns the number of new images. */
   private static long write(Warehouse warehouse, Dataset<Row> judged, Totals totals) {
     Dataset<Row> images =
-        missing(warehouse, Table.IMAGES, "image_id", imagesOfSamples(judged)).persist();
+        missing(warehouse, Table.IMAGES, "image_id", images(judged, NEW, PRESENT)).persist();
     try {
       long newImages = images.count();
       if (newImages > 0) {
@@ -397,10 +415,46 @@ public final class IngestStep implements Step {
     }
   }
 
-  private static Dataset<Row> imagesOfSamples(Dataset<Row> judged) {
+  /**
+   * Lets images that cannot be read any more where the table says be read where this source has
+   * them: a file that was changed or moved is ingested under another source's name.
+   */
+  private static void readdress(StepContext context, Dataset<Row> judged) {
+    ImageBytes bytes = context.imageBytes();
+    Dataset<Row> here = images(judged, ELSEWHERE);
+    Dataset<Row> gone =
+        context
+            .warehouse()
+            .latest(Table.IMAGES)
+            .join(here.select(col("image_id").as("here")), col("image_id").equalTo(col("here")))
+            .drop("here")
+            .filter((FilterFunction<Row>) row -> !isThere(bytes, Image.CODEC.fromRow(row)));
+    Dataset<Row> moved =
+        here.join(gone.select(col("image_id").as("gone")), col("image_id").equalTo(col("gone")))
+            .drop("gone")
+            .persist();
+    try {
+      if (!moved.isEmpty()) {
+        context.warehouse().update(Table.IMAGES, "image_id", moved);
+      }
+    } finally {
+      moved.unpersist();
+    }
+  }
+
+  private static boolean isThere(ImageBytes bytes, Image image) {
+    try {
+      return bytes.read(image).length > 0;
+    } catch (BadImageException e) {
+      return false;
+    }
+  }
+
+  /** Returns the images of samples with such a verdict, each once. */
+  private static Dataset<Row> images(Dataset<Row> judged, String... verdicts) {
     WindowSpec sameImage = Window.partitionBy("image_id").orderBy("shard_uri", "row", "turn");
     return judged
-        .where(col(VERDICT).isin(NEW, PRESENT))
+        .where(col(VERDICT).isin((Object[]) verdicts))
         .select(col("image.*"), col("shard_uri"), col("row"), col("turn"))
         .withColumn("rank", row_number().over(sameImage))
         .where(col("rank").equalTo(1))
@@ -409,7 +463,7 @@ public final class IngestStep implements Step {
 
   private static Dataset<Row> duplicates(Dataset<Row> judged) {
     return judged
-        .where(col(VERDICT).equalTo(DUPLICATE))
+        .where(col(VERDICT).isin(DUPLICATE, ELSEWHERE))
         .select("sample.source", "sample.source_row", "twin")
         .map(
             (MapFunction<Row, Row>)
@@ -485,13 +539,13 @@ public final class IngestStep implements Step {
       Map<String, Long> byVerdict =
           counts.stream().collect(groupingBy(Count::verdict, summingLong(Count::rows)));
       long added = byVerdict.getOrDefault(NEW, 0L);
+      long redundant =
+          byVerdict.getOrDefault(DUPLICATE, 0L) + byVerdict.getOrDefault(ELSEWHERE, 0L);
       return new Totals(
           counts.stream().mapToLong(Count::rows).sum(),
           added,
           added + byVerdict.getOrDefault(PRESENT, 0L),
-          byVerdict.containsKey(DUPLICATE)
-              ? Map.of(DUPLICATE_SAMPLE, byVerdict.get(DUPLICATE))
-              : Map.of(),
+          redundant > 0 ? Map.of(DUPLICATE_SAMPLE, redundant) : Map.of(),
           counts.stream()
               .filter(count -> count.verdict().equals(BAD))
               .collect(groupingBy(Count::reason, TreeMap::new, summingLong(Count::rows))));

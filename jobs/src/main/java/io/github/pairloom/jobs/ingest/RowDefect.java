@@ -29,8 +29,6 @@ public enum RowDefect {
   IMAGE_IS_A_URL,
   /** The path of the image leaves the folder that images may come from. */
   IMAGE_OUTSIDE_ROOT,
-  /** The file system fails to deliver an image that exists. */
-  IMAGE_UNREADABLE,
   /** The {@code <image>} markers of the texts are not as many as the images. */
   IMAGE_COUNT_MISMATCH,
   /** Neither a conversation, nor a prompt or response, nor a caption. */

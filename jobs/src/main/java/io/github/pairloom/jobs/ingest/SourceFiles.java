@@ -35,7 +35,7 @@ final class SourceFiles {
    */
   List<String> list() {
     SortedSet<String> uris = new TreeSet<>();
-    for (String part : parts(source.path())) {
+    for (String part : source.paths()) {
       List<String> found = list(part);
       if (found.isEmpty()) {
         throw new JobException(
@@ -120,7 +120,7 @@ final class SourceFiles {
   /** Returns whether the path names {@code uri}, or would if there were such a file. */
   boolean covers(String uri) {
     Path file = new Path(uri);
-    for (String part : parts(source.path())) {
+    for (String part : source.paths()) {
       try {
         for (String glob : GlobExpander.expand(part)) {
           Path path = new Path(glob);
@@ -158,25 +158,6 @@ final class SourceFiles {
       case PARQUET -> List.of(".parquet");
       case WEBDATASET -> List.of(".tar");
     };
-  }
-
-  /** Splits at commas, but not at those of a glob's {@code {a,b}}. */
-  private static List<String> parts(String path) {
-    List<String> parts = new ArrayList<>();
-    int depth = 0;
-    int start = 0;
-    for (int i = 0; i <= path.length(); i++) {
-      char c = i == path.length() ? ',' : path.charAt(i);
-      depth += c == '{' ? 1 : c == '}' ? -1 : 0;
-      if (i == path.length() || (c == ',' && depth <= 0)) {
-        String part = path.substring(start, i).strip();
-        if (!part.isEmpty()) {
-          parts.add(part);
-        }
-        start = i + 1;
-      }
-    }
-    return parts;
   }
 
   private static JobException unreachable(String path, IOException e) {

@@ -4,6 +4,7 @@ import static io.github.pairloom.schemas.Check.check;
 
 import io.github.pairloom.udfs.Setting;
 import java.io.Serializable;
+import java.util.List;
 
 /**
  * How a run gets over crashes, and over rows that cause them.
@@ -12,6 +13,7 @@ import java.io.Serializable;
  *     costs; rows about one image stay together
  * @param rowSeconds how long a task may go on without a row begun or done before what it works on
  *     is taken to hang
+ * @param again reason codes of faults that pass
  */
 public record RecoverySettings(
     @Setting(
@@ -25,10 +27,19 @@ public record RecoverySettings(
                 "Seconds that a task may go on without a row begun or done, at least 1; what it"
                     + " works on then is taken to hang",
             defaults = "900")
-        int rowSeconds)
+        int rowSeconds,
+    @Setting(
+            value =
+                "Reason codes of faults that pass: a row that a model step dropped for one of them is"
+                    + " worked on again by the next run, as if it had not been. Others stay dropped"
+                    + " until they are named here, such as model-failed, process-died, timed-out,"
+                    + " image-missing",
+            defaults = "[endpoint-failed, image-unreadable]")
+        List<String> again)
     implements Serializable {
   public RecoverySettings {
     check(batchRows >= 1, "Invalid batch-rows: %s (must be at least 1)", batchRows);
     check(rowSeconds >= 1, "Invalid row-seconds: %s (must be at least 1)", rowSeconds);
+    again = List.copyOf(again);
   }
 }

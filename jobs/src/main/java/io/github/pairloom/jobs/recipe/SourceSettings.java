@@ -4,6 +4,8 @@ import static io.github.pairloom.schemas.Check.check;
 
 import io.github.pairloom.udfs.Setting;
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Where image/prompt rows come from.
@@ -65,22 +67,49 @@ public record SourceSettings(
             value =
                 "Column or key with what the model's provider prefers; a row may lack it. Under another"
                     + " preference another response may be the better one",
-            defaults = "provider_preference")
+            defaults = PROVIDER_PREFERENCE)
         String providerPreferenceColumn,
     @Setting(
             value = "Column or key with what the user prefers; a row may lack it",
-            defaults = "user_preference")
+            defaults = USER_PREFERENCE)
         String userPreferenceColumn,
     @Setting(
             value = "Prompt that a bare caption (key.txt in a tar) answers",
             defaults = "Describe the image.")
         String captionPrompt)
     implements Serializable {
+  /** Where what the provider prefers stands unless a recipe says so. */
+  public static final String PROVIDER_PREFERENCE = "provider_preference";
+
+  /** Where what the user prefers stands unless a recipe says so. */
+  public static final String USER_PREFERENCE = "user_preference";
+
   public SourceSettings {
     check(
         name != null && name.matches("[a-z0-9]+(-[a-z0-9]+)*"),
         "Invalid name: '%s' (must be kebab-case, such as my-photos)",
         name);
     check(path != null && !path.isBlank(), "Invalid path: blank (must name a file or folder)");
+  }
+
+  /**
+   * Returns the paths in {@link #path}: commas part them, but for those of a glob's {@code {a,b}}.
+   */
+  public List<String> paths() {
+    List<String> parts = new ArrayList<>();
+    int depth = 0;
+    int start = 0;
+    for (int i = 0; i <= path.length(); i++) {
+      char c = i == path.length() ? ',' : path.charAt(i);
+      depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+      if (i == path.length() || (c == ',' && depth <= 0)) {
+        String part = path.substring(start, i).strip();
+        if (!part.isEmpty()) {
+          parts.add(part);
+        }
+        start = i + 1;
+      }
+    }
+    return parts;
   }
 }

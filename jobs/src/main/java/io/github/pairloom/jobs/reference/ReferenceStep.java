@@ -9,6 +9,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.when;
 
+import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Pending;
@@ -45,23 +46,31 @@ public final class ReferenceStep implements Step {
     ModelIdentity model = new ModelFiles(recipe.model()).identity();
     Dataset<Row> candidates = candidates(context.warehouse(), recipe, model);
     ModelCounters counters = ModelCounters.register(context.spark());
-    return ModelRows.run(
-        context,
-        Table.RESPONSES,
-        "response_id",
-        candidates,
-        UnaryOperator.identity(),
-        journal ->
-            new ReferenceRows(
-                context.imageBytes(),
-                recipe.model().pinned(model.revision()),
-                model,
-                recipe.reference(),
-                recipe.seed(),
-                recipe.referenceId(),
-                journal,
-                counters),
-        counters);
+    StepResult result =
+        ModelRows.run(
+            context,
+            Table.RESPONSES,
+            "response_id",
+            candidates,
+            UnaryOperator.identity(),
+            journal ->
+                new ReferenceRows(
+                    context.imageBytes(),
+                    recipe.model().pinned(model.revision()),
+                    model,
+                    recipe.reference(),
+                    recipe.seed(),
+                    recipe.referenceId(),
+                    journal,
+                    counters),
+            counters);
+    if (result.read() + result.alreadyDone() == 0) {
+      throw new JobException(
+          "Nothing to respond to: table samples in "
+              + context.warehouse().root()
+              + " has no rows. Run the ingest step first, on the same warehouse.");
+    }
+    return result;
   }
 
   @Override

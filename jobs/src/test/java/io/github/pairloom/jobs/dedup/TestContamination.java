@@ -187,7 +187,7 @@ class TestContamination {
             new SelectSettings(Pairs.OFF, List.of(), List.of(), List.of(), 0, ""),
             null,
             new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900),
+            new RecoverySettings(20000, 900, List.of()),
             RemoteSettings.DEFAULTS);
     return new StepContext(spark, warehouse, recipe);
   }

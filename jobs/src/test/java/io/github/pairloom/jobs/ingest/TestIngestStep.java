@@ -35,12 +35,17 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.io.FileUtils;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
@@ -379,6 +384,72 @@ class TestIngestStep {
   private StepResult ingestListed(String manifest) throws IOException {
     files.write("SHA256SUMS", manifest);
     return ingest("llava", "", "source.manifest=" + folder.resolve("source/SHA256SUMS"));
+  }
+
+  /** Local files that count how often a source is opened. */
+  public static final class CountingOpens extends LocalFileSystem {
+    private static final AtomicInteger OPENS = new AtomicInteger();
+
+    @Override
+    public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bufferSize)
+        throws IOException {
+      if (path.getName().equals("rows.jsonl")) {
+        OPENS.incrementAndGet();
+      }
+      return super.open(path, bufferSize);
+    }
+  }
+
+  @Test
+  void aSourceIsReadOnceThoughSomeOfItsRowsAreQuarantined() throws IOException {
+    files.pictures(1);
+    files.write(
+        "rows.jsonl",
+        lines(row("images/0.png", QUESTION, "A boat."), row("gone.png", QUESTION, "")));
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    hadoop.set("fs.file.impl", CountingOpens.class.getName());
+    hadoop.setBoolean("fs.file.impl.disable.cache", true);
+    CountingOpens.OPENS.set(0);
+    try {
+      assertEquals(2, ingest("llava", "rows.jsonl").read());
+    } finally {
+      hadoop.unset("fs.file.impl");
+      hadoop.unset("fs.file.impl.disable.cache");
+    }
+    assertEquals(1, CountingOpens.OPENS.get());
+  }
+
+  @Test
+  void imagesOfAFileThatWasMovedAreReadWhereAnotherSourceHasThem() throws IOException {
+    files.pictures(2);
+    files.write(
+        "rows.jsonl",
+        lines(row("images/0.png", QUESTION, "A boat."), row("images/1.png", QUESTION, "A car.")));
+    ingest("llava", "rows.jsonl");
+    files.write("again/rows.jsonl", Files.readAllBytes(folder.resolve("source/rows.jsonl")));
+    files.write("again/images/0.png", picture("png", 0));
+    files.write("again/images/1.png", picture("png", 1));
+    Files.delete(folder.resolve("source/images/1.png"));
+
+    StepResult again = ingest("llava", "again/rows.jsonl", "source.name=again");
+
+    assertEquals(Map.of("duplicate-sample", 2L), again.dropped());
+    List<String> uris =
+        warehouse.read(Table.IMAGES).select("uri").as(Encoders.STRING()).collectAsList().stream()
+            .map(uri -> uri.replaceFirst(".*/source/", ""))
+            .sorted()
+            .toList();
+    assertEquals(List.of("again/images/1.png", "images/0.png"), uris);
+  }
+
+  @Test
+  void aFileIsReadAgainIfPreferencesComeFromOtherColumns() throws IOException {
+    files.pictures(1);
+    files.write("rows.jsonl", lines(row("images/0.png", QUESTION, "A boat.")));
+    ingest("llava", "rows.jsonl");
+
+    assertEquals(0, ingest("llava", "rows.jsonl").read());
+    assertEquals(1, ingest("llava", "rows.jsonl", "source.user-preference-column=persona").read());
   }
 
   @Test

@@ -110,7 +110,7 @@ class TestRecipeReader {
                 new DiversitySettings(0, 5000), List.of(), List.of(), List.of(), 0, ""),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), "", 0),
             new ErrorBudget(1000000, 0.5),
-            new RecoverySettings(20000, 900),
+            new RecoverySettings(20000, 900, List.of("endpoint-failed", "image-unreadable")),
             RemoteSettings.DEFAULTS);
     assertEquals(expected, read(SMALLEST));
   }
@@ -212,6 +212,7 @@ class TestRecipeReader {
             recovery:
               batch-rows: 4
               row-seconds: 5
+              again: [timed-out]
             remote:
               cache: false
               max-tokens: 9
@@ -275,7 +276,7 @@ class TestRecipeReader {
                 "margin"),
             new ExportSettings(List.of(), "out", 0.1),
             new ErrorBudget(3, 0.25),
-            new RecoverySettings(4, 5),
+            new RecoverySettings(4, 5, List.of("timed-out")),
             new RemoteSettings(false, 9, 0));
     assertEquals(expected, recipe);
   }

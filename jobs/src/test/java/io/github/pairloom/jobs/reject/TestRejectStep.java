@@ -2,14 +2,17 @@ package io.github.pairloom.jobs.reject;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.delta.tables.DeltaTable;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
+import io.github.pairloom.jobs.TooManyBadRowsException;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.dedup.DedupStep;
 import io.github.pairloom.jobs.ingest.IngestStep;
@@ -166,7 +169,7 @@ class TestRejectStep {
   }
 
   @Test
-  void anImageThatIsGoneIsAFaultOfItsRowsOnly() throws IOException {
+  void anImageThatIsGoneIsAFaultOfItsRowsOnlyUntilItIsBack() throws IOException {
     Path copy = folder.resolve("images");
     Files.createDirectories(copy);
     for (int i = 0; i < SCENES; i++) {
@@ -187,6 +190,42 @@ class TestRejectStep {
         Map.of("image-missing", result.quarantined().get("image-missing")), result.quarantined());
     assertEquals(candidates, result.read());
     assertEquals(candidates, other.read(Table.PAIRS).count());
+
+    new DedupStep().run(context);
+    new SelectStep().run(context);
+    long gone = result.quarantined().get("image-missing");
+    assertEquals(gone, judged(other, "drop_reason = 'image-missing'"));
+    assertEquals(0, new RejectStep().run(context).read(), "they stay dropped");
+
+    String second = other.read(Table.IMAGES).where("uri LIKE '%000302.png'").first().getString(0);
+    DeltaTable.forPath(spark, other.path(Table.PAIRS)).delete("image_id = '" + second + "'");
+    long more = candidates - other.read(Table.PAIRS).count();
+    Files.delete(copy.resolve("000302.png"));
+    Recipe few = recipe("source.image-root=" + folder, "errors.max-rows=" + (gone + more - 1));
+    TooManyBadRowsException e =
+        assertThrows(
+            TooManyBadRowsException.class,
+            () -> new RejectStep().run(new StepContext(spark, other, few)));
+    assertTrue(e.getMessage().contains("Earlier runs left " + gone + " of them"), e.getMessage());
+
+    for (String name : List.of("000301.png", "000302.png")) {
+      Files.copy(ROOT.resolve("models/demo-data/images").resolve(name), copy.resolve(name));
+    }
+    Recipe again =
+        recipe(
+            "source.image-root=" + folder, "errors.max-rows=0", "recovery.again=[image-missing]");
+    StepResult mended = new RejectStep().run(new StepContext(spark, other, again));
+    assertEquals(gone + more, mended.read());
+    assertEquals(Map.of(), mended.quarantined());
+    assertEquals(candidates, other.read(Table.PAIRS).count());
+    assertEquals(0, judged(other, "drop_reason = 'image-missing'"));
+    new DedupStep().run(context);
+    assertTrue(new SelectStep().run(context).read() >= gone);
+    assertEquals(candidates, judged(other, "true"));
+  }
+
+  private static long judged(Warehouse warehouse, String where) {
+    return warehouse.read(Table.SELECTIONS).where(where).count();
   }
 
   /** Runs every step up to select; returns candidate and selected pairs, in the order of ids. */

@@ -143,7 +143,7 @@ public final class Pairs {
             select,
             export,
             new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900),
+            new RecoverySettings(20000, 900, List.of()),
             RemoteSettings.DEFAULTS);
     return new StepContext(spark, warehouse, recipe);
   }

@@ -6,7 +6,6 @@ import java.io.EOFException;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.Serializable;
-import java.io.UncheckedIOException;
 import java.util.Locale;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
@@ -35,8 +34,8 @@ public final class ImageBytes implements Serializable {
   /**
    * Returns the bytes of an ingested image: exactly those that its id is the hash of.
    *
-   * @throws BadImageException if they are gone, cut off or no longer the same
-   * @throws UncheckedIOException if the file system fails
+   * @throws BadImageException if they are gone, cut off or no longer the same, or the file system
+   *     fails
    */
   public byte[] read(Image image) {
     byte[] bytes;
@@ -51,7 +50,11 @@ public final class ImageBytes implements Serializable {
               .formatted(image.byteOffset(), image.byteLength(), image.imageId()),
           e);
     } catch (IOException e) {
-      throw new UncheckedIOException("Cannot read image " + image.uri() + ": " + e, e);
+      throw new BadImageException(
+          ImageDefect.UNREADABLE,
+          "Cannot read image %s: %s. Look at the file system; the next run tries again."
+              .formatted(image.uri(), e),
+          e);
     }
     if (!ContentId.of(bytes).equals(image.imageId())) {
       throw new BadImageException(

@@ -4,6 +4,8 @@ package io.github.pairloom.udfs.image;
 public enum ImageDefect {
   /** The row names an image that does not exist. Found by callers, never by the decoder. */
   MISSING("image-missing"),
+  /** The file system failed as the file was read; that may pass. Found by callers. */
+  UNREADABLE("image-unreadable"),
   /** The file has no bytes. */
   EMPTY("image-empty"),
   /** The first bytes are not those of an allowed format: text, a web page, SVG, PDF, TIFF. */

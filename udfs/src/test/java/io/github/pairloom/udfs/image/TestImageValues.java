@@ -79,8 +79,8 @@ class TestImageValues {
   @Test
   void defectCodesAreStable() {
     assertEquals(
-        "image-missing image-empty image-not-an-image image-unsupported image-truncated"
-            + " image-corrupt image-too-large image-too-small-or-extreme",
+        "image-missing image-unreadable image-empty image-not-an-image image-unsupported"
+            + " image-truncated image-corrupt image-too-large image-too-small-or-extreme",
         Arrays.stream(ImageDefect.values())
             .map(ImageDefect::code)
             .collect(Collectors.joining(" ")));
