@@ -10,7 +10,6 @@ import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 
@@ -74,7 +73,7 @@ public final class Workbench implements Executor, AutoCloseable {
    */
   public <T> T await(CompletableFuture<T> result) {
     // Should another thread bring the result, something must come out of the queue below.
-    CompletableFuture<T> told = result.whenComplete((value, failure) -> execute(() -> {}));
+    CompletableFuture<T> unused = result.whenComplete((value, failure) -> execute(() -> {}));
     while (!result.isDone()) {
       Runnable next = ready.poll();
       if (next != null) {
@@ -83,11 +82,7 @@ public final class Workbench implements Executor, AutoCloseable {
         takeNext().run();
       }
     }
-    try {
-      return told.join();
-    } catch (CompletionException e) {
-      throw e.getCause() instanceof RuntimeException cause ? cause : e;
-    }
+    return model.await(result);
   }
 
   private Runnable takeNext() {

@@ -147,7 +147,7 @@ final class Engine implements AutoCloseable {
     private final int index;
     private final Cut cut;
     private final TokenChooser chooser;
-    private final int[] written;
+    private int[] written = new int[64];
     private int count;
     private boolean ended;
     private boolean alone;
@@ -166,7 +166,13 @@ final class Engine implements AutoCloseable {
       this.index = index;
       this.cut = work.passage.cuts().get(index);
       this.chooser = new TokenChooser(work.passage.sampling(), cut.key(), margin);
-      this.written = new int[work.passage.sampling().maxNewTokens()];
+    }
+
+    void write(int token) {
+      if (count == written.length) {
+        written = Arrays.copyOf(written, 2 * count);
+      }
+      written[count++] = token;
     }
 
     int last() {
@@ -274,13 +280,15 @@ final class Engine implements AutoCloseable {
   }
 
   private void readNext() {
-    Script script = scripts.poll();
+    Script script = scripts.element();
     try {
       script.result.complete(reader.read(script.prompt, script.view, script.responses));
     } catch (OrtException | RuntimeException e) {
       script.result.completeExceptionally(
           new ModelException("The model failed: " + e.getMessage(), e));
     }
+    // Not before: an Error must leave it where giveUp finds it.
+    scripts.remove();
   }
 
   /** Fails {@code result} if parts of the image are to be hidden and this model cannot. */
@@ -376,7 +384,7 @@ final class Engine implements AutoCloseable {
 
   /** One image at a time: what it is encoded to must not depend on its neighbours. */
   private void encodeNext() {
-    Encoding encoding = encodings.poll();
+    Encoding encoding = encodings.element();
     PixelTensor pixels = encoding.pixels;
     try (NDManager manager = weights.visionEncoder.getNDManager().newSubManager()) {
       NDArray input =
@@ -397,6 +405,7 @@ final class Engine implements AutoCloseable {
       encoding.result.completeExceptionally(
           new ModelException("Image encoding failed: " + e.getMessage(), e));
     }
+    encodings.remove();
   }
 
   /**
@@ -463,6 +472,10 @@ final class Engine implements AutoCloseable {
           Figure.TOKENS_PREFILLED, sequences.stream().mapToLong(s -> s.input().places()).sum());
     } catch (OrtException | RuntimeException e) {
       tryAgain(sequences, e);
+    } catch (Error e) {
+      // For giveUp to find them.
+      waiting.addAll(sequences);
+      throw e;
     }
   }
 
@@ -708,7 +721,7 @@ final class Engine implements AutoCloseable {
       end(tail, text(tail), 1, false);
       return;
     }
-    tail.written[tail.count++] = token;
+    tail.write(token);
     if (tail.cut.continuation() == Continuation.OF_SENTENCE && weights.mayEndSentence(token)) {
       String text = text(tail);
       if (Sentences.endsAtFullStop(text)) {
@@ -716,7 +729,7 @@ final class Engine implements AutoCloseable {
         return;
       }
     }
-    if (tail.count == tail.written.length) {
+    if (tail.count == tail.work.passage.sampling().maxNewTokens()) {
       end(tail, text(tail), 0, true);
     }
   }
@@ -814,14 +827,18 @@ final class Engine implements AutoCloseable {
     }
   }
 
+  /** Gives up what is under way; whoever waits for it is told {@code why}. */
+  void giveUp(ModelException why) {
+    encodings.forEach(encoding -> encoding.result.completeExceptionally(why));
+    scripts.forEach(script -> script.result.completeExceptionally(why));
+    waiting.forEach(sequence -> sequence.work.result.completeExceptionally(why));
+    slots.forEach(tail -> tail.work.result.completeExceptionally(why));
+  }
+
   /** Gives up what is under way; whoever waits for it is told. */
   @Override
   public void close() {
-    ModelException closed = new ModelException("The model was closed");
-    encodings.forEach(encoding -> encoding.result.completeExceptionally(closed));
-    scripts.forEach(script -> script.result.completeExceptionally(closed));
-    waiting.forEach(sequence -> sequence.work.result.completeExceptionally(closed));
-    slots.forEach(tail -> tail.work.result.completeExceptionally(closed));
+    giveUp(new ModelException("The model was closed"));
     closeCaches();
     visionEncoder.close();
   }

@@ -50,7 +50,7 @@ public final class ExecutorModels {
 
     synchronized VisionLanguageModel open(ModelSpec spec, Device device) {
       if (device.isGpu()) {
-        if (shared == null) {
+        if (shared == null || shared.isDead()) {
           shared = lane(spec, device);
         }
         return OnnxVisionLanguageModel.on(shared, weights, users::leave);

@@ -16,13 +16,16 @@ import java.util.function.Consumer;
  */
 final class Lane implements AutoCloseable {
   /** Handed in, with the time of it. */
-  private record Request(long since, Consumer<Engine> work) {}
+  private record Request(long since, CompletableFuture<?> result, Consumer<Engine> work) {}
 
   private final Engine engine;
   private final ModelMetrics metrics;
   private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
   private final Thread thread;
   private volatile boolean closed;
+
+  /** What ended the thread before it was closed; null as long as nothing did. */
+  private volatile Throwable death;
 
   /**
    * @param engine closed with the lane
@@ -55,9 +58,35 @@ final class Lane implements AutoCloseable {
   }
 
   private void hand(CompletableFuture<?> result, Consumer<Engine> work) {
-    requests.add(new Request(System.nanoTime(), work));
+    requests.add(new Request(System.nanoTime(), result, work));
     if (closed) {
-      result.completeExceptionally(new ModelException("The model was closed"));
+      result.completeExceptionally(gone());
+    }
+  }
+
+  private ModelException gone() {
+    Throwable cause = death;
+    return new ModelException(
+        cause == null
+            ? "The model was closed"
+            // Not as the cause: Spark ends the process of a task that has an error of memory there,
+            // be it a notebook's.
+            : "The thread that runs the model died: " + cause);
+  }
+
+  /** Returns whether something ended the thread before it was closed. */
+  boolean isDead() {
+    return death != null;
+  }
+
+  /**
+   * Fails if the lane is dead: what it did not do then is no fault of the rows.
+   *
+   * @throws ModelException which says what of
+   */
+  void checkAlive() {
+    if (isDead()) {
+      throw gone();
     }
   }
 
@@ -78,9 +107,22 @@ final class Lane implements AutoCloseable {
     } catch (InterruptedException e) {
       // Closed while it waited.
       Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) {
+      death = e;
+      // An executor ends of an Error that nobody catches.
+      throw e;
     } finally {
       closed = true;
-      take();
+      end();
+    }
+  }
+
+  private void end() {
+    try {
+      ModelException gone = gone();
+      requests.forEach(request -> request.result.completeExceptionally(gone));
+      engine.giveUp(gone);
+    } finally {
       engine.close();
     }
   }
@@ -94,7 +136,13 @@ final class Lane implements AutoCloseable {
   private void begin(Request request) {
     metrics.add(Figure.REQUESTS, 1);
     metrics.add(Figure.QUEUE_WAIT_NANOS, System.nanoTime() - request.since);
-    request.work.accept(engine);
+    try {
+      request.work.accept(engine);
+    } catch (RuntimeException | Error e) {
+      death = e;
+      request.result.completeExceptionally(gone());
+      throw e;
+    }
   }
 
   /** Ends the thread after the run it is in; what is still under way fails. */

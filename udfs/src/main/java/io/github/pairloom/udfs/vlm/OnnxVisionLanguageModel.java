@@ -59,6 +59,11 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
       }
 
       @Override
+      void checkAlive() {
+        lane.checkAlive();
+      }
+
+      @Override
       public void close() {
         onClose.run();
       }
@@ -100,12 +105,18 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
       }
 
       @Override
+      void checkAlive() {}
+
+      @Override
       public void close() {
         engine.close();
         onClose.run();
       }
     };
   }
+
+  /** Fails if the thread that works for this model died. */
+  abstract void checkAlive();
 
   @Override
   public ModelIdentity identity() {
@@ -161,7 +172,10 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
       // Each turn brings the result nearer.
     }
     try {
-      return result.get();
+      T value = result.get();
+      // What comes of a failed row is a value, too.
+      checkAlive();
+      return value;
     } catch (ExecutionException e) {
       throw e.getCause() instanceof RuntimeException cause
           ? cause

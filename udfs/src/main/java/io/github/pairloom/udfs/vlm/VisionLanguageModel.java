@@ -2,6 +2,7 @@ package io.github.pairloom.udfs.vlm;
 
 import io.github.pairloom.schemas.Turn;
 import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.text.Tokens;
@@ -66,6 +67,8 @@ public interface VisionLanguageModel extends AutoCloseable {
 
   /**
    * Returns what {@code result} comes to, working for it if this model has no thread of its own.
+   *
+   * @throws ModelException also if the model's own thread died, whatever the result
    */
   <T> T await(CompletableFuture<T> result);
 

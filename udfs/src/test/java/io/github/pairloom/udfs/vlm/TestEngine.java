@@ -20,6 +20,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -225,6 +227,58 @@ class TestEngine {
     engine.close();
     CompletionException e = assertThrows(CompletionException.class, result::join);
     assertTrue(e.getMessage().contains("closed"), e.getMessage());
+  }
+
+  @Test
+  void aLaneThatDiesFailsAllThatIsHandedInAndWhoeverWaitsForIt() {
+    Decoder fatal =
+        new DecoderInTheWay() {
+          @Override
+          void before(DecoderBatch batch) {
+            throw new OutOfMemoryError("Java heap space");
+          }
+        };
+    ModelMetrics metrics = new ModelMetrics();
+    Engine engine = new Engine(weights, fatal, weights.capabilities, BATCHING, metrics);
+    try (Lane lane = new Lane(engine, metrics, "fatal")) {
+      lane.checkAlive();
+      List<CompletableFuture<?>> results = new ArrayList<>();
+      // Some are in the run that fails, others behind it.
+      for (Passage passage : passages) {
+        results.add(lane.complete(passage));
+      }
+      Passage some = passages.get(0);
+      results.add(lane.read(some.prompt(), some.view(), List.of(some.cuts().get(0).tokens())));
+      for (CompletableFuture<?> result : results) {
+        ExecutionException e =
+            assertThrows(ExecutionException.class, () -> result.get(60, TimeUnit.SECONDS));
+        assertTrue(e.getMessage().contains("OutOfMemoryError: Java heap space"), e.toString());
+      }
+      assertTrue(lane.isDead());
+      VisionLanguageModel model = OnnxVisionLanguageModel.on(lane, weights, () -> {});
+      CompletableFuture<String> row = results.get(0).handle((made, failure) -> "a dropped row");
+      String message = assertThrows(ModelException.class, () -> model.await(row)).getMessage();
+      assertTrue(message.contains("Java heap space"), message);
+    }
+  }
+
+  @Test
+  void tokensThatAreNotWrittenTakeNoMemory() {
+    Passage some = passages.get(0);
+    Passage endless =
+        new Passage(
+            some.prompt(),
+            some.view(),
+            some.cuts(),
+            new Sampling(
+                some.sampling().temperature(), some.sampling().topP(), Integer.MAX_VALUE - 8));
+    Passage enough =
+        new Passage(
+            some.prompt(),
+            some.view(),
+            some.cuts(),
+            new Sampling(some.sampling().temperature(), some.sampling().topP(), 4096));
+    assertEquals(run(List.of(enough), BATCHING), run(List.of(endless), BATCHING));
   }
 
   @Test
