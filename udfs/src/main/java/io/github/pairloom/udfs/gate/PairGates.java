@@ -7,6 +7,7 @@ import io.github.pairloom.udfs.text.Sentences;
 import java.io.Serializable;
 import java.lang.Character.UnicodeScript;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -18,6 +19,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What keeps a pair of texts from being used. Each gate looks at the two texts alone; its name is
@@ -56,7 +59,8 @@ public record PairGates(
     @Setting(
             value =
                 "Most letters of the rejected text in scripts that the chosen one does not use, as a"
-                    + " share in [0, 1]; 1: no such gate. Languages of one script are not told apart",
+                    + " share in [0, 1]; 1: no such gate. Languages of one script are not told apart;"
+                    + " Japanese counts as one script",
             defaults = "0.2")
         double wrongLanguage,
     @Setting(
@@ -98,6 +102,10 @@ public record PairGates(
   /** Words that are written twice on purpose. */
   private static final Set<String> DOUBLED =
       Set.of("that", "had", "very", "so", "no", "yes", "ha", "bye");
+
+  /** Scripts that a Japanese text has side by side. */
+  private static final Set<UnicodeScript> JAPANESE =
+      EnumSet.of(UnicodeScript.HAN, UnicodeScript.HIRAGANA, UnicodeScript.KATAKANA);
 
   /** Compiled ones; recipes have few. */
   private static final Map<String, Pattern> REFUSING = new ConcurrentHashMap<>();
@@ -190,7 +198,7 @@ public record PairGates(
     }
     refusal.stream()
         .map(PairGates::refusing)
-        .filter(p -> p.matcher(rejected).find() && !p.matcher(chosen).find())
+        .filter(p -> isFound(p, rejected) && !isFound(p, chosen))
         .findFirst()
         .ifPresent(p -> failures.add(new Failure("refusal", "found " + p.pattern())));
     double foreign = foreignShare(chosen, rejected);
@@ -201,7 +209,7 @@ public record PairGates(
       nonsense(chosen, rejected)
           .ifPresent(found -> failures.add(new Failure("nonsense-join", found)));
     }
-    if (entailed && sentences(chosen).containsAll(sentences(rejected))) {
+    if (entailed && sentences(pair.chosen).containsAll(sentences(pair.rejected))) {
       failures.add(new Failure("entailed", "chosen has all sentences of rejected"));
     }
     if (tooSimilar < SAME && pair.similarity > tooSimilar) {
@@ -226,6 +234,17 @@ public record PairGates(
         pattern, p -> Pattern.compile(p, Pattern.CASE_INSENSITIVE | Pattern.UNICODE_CASE));
   }
 
+  private static boolean isFound(Pattern pattern, String text) {
+    try {
+      return pattern.matcher(text).find();
+    } catch (StackOverflowError e) {
+      throw new IllegalStateException(
+          "Cannot look for refusal '%s' in a text of %s characters: the pattern repeats a group too often. Repeat a class of characters, such as [ab]*, or possessively: *+"
+              .formatted(pattern, text.length()),
+          e);
+    }
+  }
+
   private static Optional<String> marker(String text, Set<String> controlTokens) {
     return MARKER
         .matcher(text)
@@ -236,18 +255,30 @@ public record PairGates(
   }
 
   private static double foreignShare(String chosen, String rejected) {
-    Set<UnicodeScript> known = EnumSet.noneOf(UnicodeScript.class);
-    chosen.codePoints().filter(Character::isLetter).forEach(c -> known.add(UnicodeScript.of(c)));
-    long letters = rejected.codePoints().filter(Character::isLetter).count();
+    Set<UnicodeScript> known = scripts(chosen).collect(Collectors.toSet());
+    // A chosen text without letters (a number, say) has no script to keep to.
+    if (known.isEmpty()) {
+      return 0;
+    }
+    if (Stream.concat(known.stream(), scripts(rejected)).anyMatch(PairGates::isKana)
+        && !Collections.disjoint(known, JAPANESE)) {
+      known.addAll(JAPANESE);
+    }
+    long letters = scripts(rejected).count();
     long foreign =
-        rejected
-            .codePoints()
-            .filter(Character::isLetter)
-            .mapToObj(UnicodeScript::of)
+        scripts(rejected)
             .filter(script -> script != UnicodeScript.COMMON && !known.contains(script))
             .count();
-    // A chosen text without letters (a number, say) has no script to keep to.
-    return known.isEmpty() || letters == 0 ? 0 : (double) foreign / letters;
+    return letters == 0 ? 0 : (double) foreign / letters;
+  }
+
+  /** Returns the script of each letter. */
+  private static Stream<UnicodeScript> scripts(String text) {
+    return text.codePoints().filter(Character::isLetter).mapToObj(UnicodeScript::of);
+  }
+
+  private static boolean isKana(UnicodeScript script) {
+    return script == UnicodeScript.HIRAGANA || script == UnicodeScript.KATAKANA;
   }
 
   private static Optional<String> nonsense(String chosen, String rejected) {
@@ -289,10 +320,13 @@ public record PairGates(
         .findFirst();
   }
 
+  /**
+   * Returns the sentences of a text as it is: a line, such as an item of a list, is one at most.
+   */
   private static Set<String> sentences(String text) {
     Set<String> sentences = new HashSet<>();
     for (String sentence : Sentences.split(text)) {
-      sentences.add(sentence.strip());
+      sentences.add(WHITESPACE.matcher(sentence.strip()).replaceAll(" "));
     }
     return sentences;
   }

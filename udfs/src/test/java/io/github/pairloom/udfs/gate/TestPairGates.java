@@ -77,6 +77,45 @@ class TestPairGates {
   }
 
   @Test
+  void japaneseIsWrittenInThreeScripts() {
+    PairGates gates = new PairGates(false, false, List.of(), 0.2, false, false, 1, -1, 0);
+    String ideographs = "\u8D64\u8239";
+    String kana = "\u306F\u9752\u3044\u30DC\u30FC\u30C8\u3067\u3059";
+    String hangul = "\uBC30\uAC00 \uC788\uB2E4";
+    assertEquals(List.of(), names(gates, new Candidate(ideographs, kana, 0.5, false)));
+    assertEquals(List.of(), names(gates, new Candidate(kana, ideographs, 0.5, false)));
+    for (String[] texts :
+        new String[][] {{ideographs, "a ship"}, {"a ship", kana}, {kana, hangul}, {hangul, kana}}) {
+      assertEquals(
+          List.of("wrong-language"),
+          names(gates, new Candidate(texts[0], texts[1], 0.5, false)),
+          String.join(", ", texts));
+    }
+  }
+
+  @Test
+  void itemsOfAListAreSentencesOfTheirOwn() {
+    String list = "I see:\n- a boat\n- a red  cat\n- two trees";
+    assertEquals(
+        List.of("entailed"),
+        names(ALL, new Candidate(list, "I see:\n- a boat\n- two trees", 0.5, false)));
+    assertEquals(
+        List.of("entailed"), names(ALL, new Candidate(list, "- a red cat\n- a boat", 0.5, false)));
+    assertEquals(
+        List.of(),
+        names(ALL, new Candidate(list, "I see:\n- a boat\n- a red dog\n- two trees", 0.5, false)));
+  }
+
+  @Test
+  void aPatternThatIsTooMuchForATextIsNamed() {
+    PairGates gates = new PairGates(false, false, List.of("^(?:a|b)*c"), 1, false, false, 1, -1, 0);
+    Candidate pair = new Candidate(CHOSEN, "ab".repeat(1 << 17), 0.5, false);
+    String message =
+        assertThrows(IllegalStateException.class, () -> gates.failures(pair, CONTROL)).getMessage();
+    assertTrue(message.contains("'^(?:a|b)*c' in a text of 262144 characters"), message);
+  }
+
+  @Test
   void similarityAndTheTokenLimitHaveGatesOfTheirOwn() {
     String rejected = "We can see a beach. There is a blue boat on the left.";
     assertEquals(List.of("too-similar"), names(ALL, new Candidate(CHOSEN, rejected, 0.995, false)));
