@@ -41,6 +41,8 @@ final class Answers {
     String plain =
         Normalizer.normalize(answer, Normalizer.Form.NFKC)
             .toLowerCase(Locale.ROOT)
+            // A minus as typesetters write it.
+            .replace('\u2212', '-')
             .replaceAll("(?<=\\d),(?=\\d{3})", "")
             // A point or a minus may be a number's.
             .replaceAll("[^\\p{L}\\p{N}\\p{M}.%/+-]+|\\.(?!\\d)", " ");

@@ -55,28 +55,31 @@ public record ClaimCheck(
       implements Serializable {
     public Question {
       try {
-        Matcher matcher = Pattern.compile(pattern).matcher("");
-        // Names a group that is not there, if any.
-        for (Matcher group = Pattern.compile("\\$(\\d)").matcher(question); group.find(); ) {
-          check(
-              Integer.parseInt(group.group(1)) <= matcher.groupCount(),
-              "Invalid question: '%s' (the pattern has no group %s)",
-              question,
-              group.group(1));
-        }
+        Pattern.compile(pattern);
+        // With an alternative that is always found, to see what becomes of the question. In a line
+        // of its own, as the pattern may end with a comment.
+        Pattern.compile(pattern + "\n|").matcher("").replaceFirst(question);
       } catch (PatternSyntaxException e) {
         throw new IllegalArgumentException(
             "Invalid pattern: '%s' is no regular expression (%s)"
                 .formatted(pattern, e.getDescription()),
             e);
+      } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+        throw new IllegalArgumentException(
+            "Invalid question: '%s' (%s; $ is written \\$)".formatted(question, e.getMessage()), e);
       }
     }
 
     Stream<String> about(String sentence) {
-      return Pattern.compile(pattern)
-          .matcher(sentence)
-          .results()
-          .map(match -> Pattern.compile(pattern).matcher(match.group()).replaceFirst(question));
+      List<String> asked = new ArrayList<>();
+      Matcher matcher = Pattern.compile(pattern).matcher(sentence);
+      for (int end = 0; matcher.find(); end = matcher.end()) {
+        // Where it was found: a pattern may look at what stands around.
+        StringBuilder text = new StringBuilder();
+        matcher.appendReplacement(text, question);
+        asked.add(text.substring(matcher.start() - end));
+      }
+      return asked.stream();
     }
   }
 

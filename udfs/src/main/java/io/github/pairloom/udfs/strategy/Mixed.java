@@ -29,7 +29,9 @@ public record Mixed(
                     + " the source's response",
             defaults = "rejected")
         String offlineRejected,
-    @Setting(value = "Strategy that makes the other pairs", defaults = "{type: bdhs-attention}")
+    @Setting(
+            value = "Strategy that makes the other pairs; none that rejects the image",
+            defaults = "{type: bdhs-attention}")
         RejectionStrategy policy)
     implements RejectionStrategy {
   public Mixed {
@@ -39,6 +41,11 @@ public record Mixed(
         offlineShare);
     check(!offlineRejected.isBlank(), "Invalid offline-rejected: blank (must be a path)");
     check(!(policy instanceof Mixed), "Invalid policy: mixed (must be a strategy of another type)");
+    check(
+        !policy.rejectsImage(),
+        "Invalid policy: %s rejects the image, and the source's pairs reject a text (give it an"
+            + " entry of its own among the strategies)",
+        policy.id());
   }
 
   @Override
@@ -49,11 +56,6 @@ public record Mixed(
   @Override
   public Optional<ModelIdentity> writer() {
     return policy.writer();
-  }
-
-  @Override
-  public boolean wantsOtherImage() {
-    return policy.wantsOtherImage();
   }
 
   @Override

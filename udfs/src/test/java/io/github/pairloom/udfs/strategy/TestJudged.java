@@ -105,6 +105,29 @@ class TestJudged {
   }
 
   @Test
+  void aClaimsPatternMayLookAtWhatStandsAroundIt() {
+    Question question = new Question("(?<=\\ba )(\\w+)(?= (\\w+))", "Is a $1 $2 there?");
+    assertEquals(
+        List.of("Is a red ball there?", "Is a big cat there?"),
+        question.about("There is a red ball near a big cat.").toList());
+    assertEquals(
+        List.of("ball: $5"),
+        new Question("(?x) b(?<rest>\\w+) # so", "b${rest}: \\$5").about("a ball").toList());
+  }
+
+  @Test
+  void aQuestionThatCannotBeAskedIsRefused() {
+    for (String question : List.of("Is it $2?", "For 5$?", "For $x?", "Is it ${kind}?", "\\")) {
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> new Question("(\\w+) # so", question),
+              question);
+      assertTrue(e.getMessage().startsWith("Invalid question: '" + question), e.getMessage());
+    }
+  }
+
+  @Test
   void theImageRaisesTheLikelihoodOfWhatIsTrue() {
     for (Scene scene : scenes) {
       Scene other = scenes.get((scenes.indexOf(scene) + 1) % scenes.size());
@@ -234,6 +257,8 @@ class TestJudged {
     assertTrue(Answers.same("1,000.0", "1000"));
     assertTrue(Answers.same("-3.50", "-3.5"));
     assertFalse(Answers.same("-3", "3"));
+    assertTrue(Answers.same("\u22123", "-3"));
+    assertFalse(Answers.same("\u22123", "3"));
     assertFalse(Answers.same("10", "100"));
     assertTrue(Answers.entails("a red and white boat", "red"));
     assertFalse(Answers.entails("infrared", "red"));
@@ -284,6 +309,10 @@ class TestJudged {
     assertThrows(
         IllegalArgumentException.class,
         () -> new Mixed(0.5, "rejected", new Mixed(0.5, "rejected", policy)));
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class, () -> new Mixed(0.5, "rejected", new ImageBlack()));
+    assertTrue(e.getMessage().startsWith("Invalid policy: black rejects the image"), e.toString());
   }
 
   @Test
