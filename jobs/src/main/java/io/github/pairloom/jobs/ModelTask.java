@@ -28,6 +28,11 @@ public final class ModelTask {
     return scope.keep(resource);
   }
 
+  /** Says that what the task waits for goes on; may be called by any thread. */
+  public void goesOn() {
+    journal.goesOn();
+  }
+
   /** Returns the images of the task's rows, as {@code model} sees them. */
   public ImageSight sight(ImageBytes bytes, VisionLanguageModel model) {
     return new ImageSight(bytes, model, journal);

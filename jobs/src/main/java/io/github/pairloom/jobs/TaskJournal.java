@@ -199,7 +199,7 @@ final class TaskJournal implements RowsUnderWay.Journal<Row>, AutoCloseable {
     if (interruptedAt == 0 && atWork && seconds(since) > journal.rowSeconds()) {
       String row = alone;
       System.err.println(
-          "pairloom: no row of this task was begun or done for %s s%s"
+          "pairloom: no row of this task was begun, done or brought nearer for %s s%s"
               .formatted(journal.rowSeconds(), row == null ? "" : "; alone under way: " + row));
       if (row != null) {
         journal.write(RowJournal.Kind.HUNG, List.of(row));

@@ -61,7 +61,7 @@ public final class RowsUnderWay<A, B> implements Iterator<B> {
     /** Says that it does not any more. */
     void end();
 
-    /** Says that a row was begun or is done; may be called by any thread. */
+    /** Says that a row was begun or is done, or comes nearer; may be called by any thread. */
     void goesOn();
   }
 

@@ -17,8 +17,6 @@ import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.remote.ResponseCache;
-import io.github.pairloom.udfs.similarity.SentenceEmbedder;
-import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.RejectionInput;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
@@ -84,12 +82,12 @@ record RejectRows(
     ModelTask task = new ModelTask(journal, counters);
     Workbench bench =
         task.keep(
-            new Workbench(
+            Workbench.open(
                 ExecutorModels.open(spec),
-                new Similarity(
-                    settings.similarity(),
-                    SentenceEmbedder.open(settings.similarity().model(), spec.threadsOfTask())),
-                answers));
+                settings.similarity(),
+                spec.threadsOfTask(),
+                answers,
+                task::goesOn));
     ImageSight sight = task.sight(bytes, bench.model());
     Iterator<List<Row>> groups =
         task.work(

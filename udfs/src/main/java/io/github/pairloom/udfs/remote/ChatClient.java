@@ -34,6 +34,9 @@ public final class ChatClient {
   private static final Duration FIRST_PAUSE = Duration.ofMillis(250);
   private static final int QUOTED = 200;
 
+  /** Of an answer; one of 100,000 tokens is a twentieth of it. */
+  private static final long MOST_BYTES = 8 << 20;
+
   /** Raised when the same bytes sent would be taken for another question. */
   private static final int KEY_RULES = 1;
 
@@ -52,6 +55,9 @@ public final class ChatClient {
 
   /** Questions under way, by cache and key: who asks the same meanwhile waits for one answer. */
   private final Map<String, CompletableFuture<Answer>> asked = new ConcurrentHashMap<>();
+
+  /** Who waits for answers, and for how many. */
+  private final Map<Runnable, Integer> askers = new ConcurrentHashMap<>();
 
   private int underWay;
 
@@ -86,9 +92,24 @@ public final class ChatClient {
    * @param seed for servers that heed one; the same question with the same seed should then get the
    *     same answer
    * @param cache where answers are kept
+   * @param goesOn run at each answer of the endpoint, to whomever, until this one is there: in a
+   *     queue that moves nothing hangs. By any thread
    * @return fails with {@link EndpointException}
    */
-  public CompletableFuture<Answer> ask(String question, long seed, ResponseCache cache) {
+  public CompletableFuture<Answer> ask(
+      String question, long seed, ResponseCache cache, Runnable goesOn) {
+    CompletableFuture<Answer> answer = ask(question, seed, cache);
+    askers.merge(goesOn, 1, Integer::sum);
+    return answer.whenComplete(
+        (found, failure) -> {
+          if (failure == null) {
+            askers.keySet().forEach(Runnable::run);
+          }
+          askers.computeIfPresent(goesOn, (asker, open) -> open == 1 ? null : open - 1);
+        });
+  }
+
+  private CompletableFuture<Answer> ask(String question, long seed, ResponseCache cache) {
     String body = body(question, seed);
     HttpRequest request = request(body);
     if (cache.folder().isEmpty()) {
@@ -150,7 +171,6 @@ public final class ChatClient {
   private HttpRequest request(String body) {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(endpoint.completions())
-            .timeout(Duration.ofSeconds(endpoint.timeoutSeconds()))
             .header("Content-Type", "application/json")
             .POST(HttpRequest.BodyPublishers.ofString(body));
     if (!endpoint.apiKeyVariable().isEmpty()) {
@@ -178,7 +198,13 @@ public final class ChatClient {
 
   private CompletableFuture<Answer> send(HttpRequest request, int tries) {
     ExecutorModels.metrics().add(Figure.REMOTE_CALLS, 1);
-    return http.sendAsync(request, HttpResponse.BodyHandlers.ofString())
+    CompletableFuture<HttpResponse<String>> exchange =
+        http.sendAsync(request, info -> new BoundedText(MOST_BYTES));
+    return exchange
+        .copy()
+        // The request's own timeout ends with the headers; a body may take for ever.
+        .orTimeout(endpoint.timeoutSeconds(), TimeUnit.SECONDS)
+        .whenComplete((response, failure) -> exchange.cancel(true))
         .handle(Outcome::new)
         .thenCompose(outcome -> next(request, outcome, tries));
   }
@@ -222,7 +248,7 @@ public final class ChatClient {
       JsonNode usage = json.path("usage");
       Answer answer =
           new Answer(
-              content.textValue(),
+              whole(content.textValue()),
               choice.path("finish_reason").asText().equals("length"),
               usage.path("prompt_tokens").asLong(),
               usage.path("completion_tokens").asLong());
@@ -237,6 +263,14 @@ public final class ChatClient {
       throw new EndpointException(
           "%s gave no JSON: %s".formatted(endpoint.url(), start(response.body())), e);
     }
+  }
+
+  /** Half of a surrogate pair, which JSON can spell, is no text that anyone could write down. */
+  private static String whole(String text) {
+    return text.codePoints()
+        .map(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? 0xFFFD : c)
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+        .toString();
   }
 
   private static String start(String body) {

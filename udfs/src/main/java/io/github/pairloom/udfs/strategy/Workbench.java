@@ -2,11 +2,14 @@ package io.github.pairloom.udfs.strategy;
 
 import static java.util.Objects.requireNonNull;
 
+import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.remote.ChatClient;
 import io.github.pairloom.udfs.remote.ChatEndpoint;
 import io.github.pairloom.udfs.remote.EndpointException;
 import io.github.pairloom.udfs.remote.ResponseCache;
+import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
+import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -24,20 +27,47 @@ public final class Workbench implements Executor, AutoCloseable {
   private final VisionLanguageModel model;
   private final Similarity similarity;
   private final ResponseCache answers;
+  private final Runnable goesOn;
   private final BlockingQueue<Runnable> ready = new LinkedBlockingQueue<>();
 
   /** Returns a bench that keeps no answers of models behind HTTP. */
   public Workbench(VisionLanguageModel model, Similarity similarity) {
-    this(model, similarity, ResponseCache.none());
+    this(model, similarity, ResponseCache.none(), () -> {});
   }
 
-  /**
-   * @param answers where answers of models behind HTTP are kept
-   */
-  public Workbench(VisionLanguageModel model, Similarity similarity, ResponseCache answers) {
+  private Workbench(
+      VisionLanguageModel model, Similarity similarity, ResponseCache answers, Runnable goesOn) {
     this.model = requireNonNull(model, "model is null");
     this.similarity = requireNonNull(similarity, "similarity is null");
     this.answers = requireNonNull(answers, "answers is null");
+    this.goesOn = requireNonNull(goesOn, "goesOn is null");
+  }
+
+  /**
+   * Opens a bench for the calling task. A model that was opened for it is closed if this fails.
+   *
+   * @param similarity opened here
+   * @param threads intra-op threads of the similarity's model
+   * @param answers where answers of models behind HTTP are kept
+   * @param goesOn run as such models answer while the task waits for them; by any thread
+   * @throws ModelException if the similarity's model cannot be loaded
+   */
+  public static Workbench open(
+      VisionLanguageModel model,
+      SimilaritySettings similarity,
+      int threads,
+      ResponseCache answers,
+      Runnable goesOn) {
+    try {
+      return new Workbench(
+          model,
+          new Similarity(similarity, SentenceEmbedder.open(similarity.model(), threads)),
+          answers,
+          goesOn);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
   }
 
   /** Returns the model. */
@@ -57,7 +87,7 @@ public final class Workbench implements Executor, AutoCloseable {
    * @return fails with {@link EndpointException}
    */
   CompletableFuture<ChatClient.Answer> ask(ChatEndpoint endpoint, String question, long seed) {
-    return ChatClient.of(endpoint).ask(question, seed, answers);
+    return ChatClient.of(endpoint).ask(question, seed, answers, goesOn);
   }
 
   /** Leaves {@code command} to the task's thread; may be called by any. */

@@ -1,5 +1,6 @@
 package io.github.pairloom.udfs.remote;
 
+import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -31,6 +32,9 @@ public final class ChatServer implements AutoCloseable {
   /** Status codes to answer the next requests with, before any is answered. */
   public final Queue<Integer> failures = new ConcurrentLinkedQueue<>();
 
+  /** How many of the next answers break off in their midst, their connections left open. */
+  public final AtomicInteger stalls = new AtomicInteger();
+
   /** Most requests that were under way at once. */
   public final AtomicInteger most = new AtomicInteger();
 
@@ -59,6 +63,12 @@ public final class ChatServer implements AutoCloseable {
   }
 
   private void answer(HttpExchange exchange) throws IOException {
+    if (stalls.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+      exchange.sendResponseHeaders(200, 100);
+      exchange.getResponseBody().write('{');
+      exchange.getResponseBody().flush();
+      return;
+    }
     most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
     try (exchange) {
       JsonNode request = JSON.readTree(exchange.getRequestBody());
@@ -74,14 +84,15 @@ public final class ChatServer implements AutoCloseable {
     }
   }
 
-  private String completion(String question) {
+  private String completion(String question) throws IOException {
     String text = model.apply(question);
     ObjectNode body = JSON.createObjectNode();
     ObjectNode choice = body.putArray("choices").addObject();
     choice.put("finish_reason", text.endsWith("...") ? "length" : "stop");
     choice.putObject("message").put("role", "assistant").put("content", text);
     body.putObject("usage").put("prompt_tokens", 40).put("completion_tokens", 2);
-    return body.toString();
+    // UTF-8 has no halves of surrogate pairs, escapes do.
+    return JSON.writer().with(JsonWriteFeature.ESCAPE_NON_ASCII).writeValueAsString(body);
   }
 
   @Override

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
@@ -65,6 +66,65 @@ class TestChatClient {
   }
 
   @Test
+  void anAnswerThatBreaksOffIsAskedForAgainAndItsPlaceIsFree() {
+    try (ChatServer server = new ChatServer(question -> "ok")) {
+      server.stalls.set(2);
+      ChatClient client =
+          ChatClient.of(new ChatEndpoint(server.url(), "echo", 0, 10, "", 1, 1, 1, 0, 0));
+      EndpointException e =
+          (EndpointException)
+              assertThrows(
+                      CompletionException.class,
+                      () -> client.ask("?", 1, ResponseCache.none(), () -> {}).join())
+                  .getCause();
+      assertTrue(e.getMessage().contains("after 2 tries"), e.getMessage());
+      server.stalls.set(1);
+      assertEquals("ok", client.ask("?", 1, ResponseCache.none(), () -> {}).join().text());
+    }
+  }
+
+  @Test
+  void whoWaitsBehindOthersIsToldOfTheirAnswers() {
+    CompletableFuture<String> allAsked = new CompletableFuture<>();
+    try (ChatServer server = new ChatServer(question -> question + allAsked.join())) {
+      ChatClient client =
+          ChatClient.of(new ChatEndpoint(server.url(), "echo", 0, 10, "", 9, 0, 1, 0, 0));
+      AtomicInteger told = new AtomicInteger();
+      List<CompletableFuture<Answer>> others =
+          IntStream.range(0, 9)
+              .mapToObj(i -> client.ask("q" + i, i, ResponseCache.none(), () -> {}))
+              .toList();
+      CompletableFuture<Answer> last =
+          client.ask("last", 1, ResponseCache.none(), told::incrementAndGet);
+      allAsked.complete("");
+      others.forEach(CompletableFuture::join);
+      last.join();
+      assertEquals(10, told.get(), "of its own answer too");
+      client.ask("another", 1, ResponseCache.none(), () -> {}).join();
+      server.failures.add(404);
+      assertThrows(
+          CompletionException.class,
+          () -> client.ask("failing", 1, ResponseCache.none(), told::incrementAndGet).join());
+      assertEquals(10, told.get(), "of what it does not wait for, or what failed");
+    }
+  }
+
+  @Test
+  void anAnswerWithoutEndIsNotTakenWhole() {
+    try (ChatServer server = new ChatServer(question -> "x".repeat(9 << 20))) {
+      String message = failure(new ChatEndpoint(server.url(), "echo", 0, 10, "", 10, 0, 1, 0, 0));
+      assertTrue(message.contains("longer than 8388608 bytes"), message);
+    }
+  }
+
+  @Test
+  void halfOfASurrogatePairIsReplaced() {
+    try (ChatServer server = new ChatServer(question -> "\uD83D\uDE00 cut \uD83D...")) {
+      assertEquals("\uD83D\uDE00 cut \uFFFD...", ask(server, "?", 1).join().text());
+    }
+  }
+
+  @Test
   void aServerThatIsNotThereIsNamed() {
     ChatEndpoint nowhere =
         new ChatEndpoint("http://127.0.0.1:9/v1", "echo", 0, 10, "", 1, 1, 1, 0, 0);
@@ -101,7 +161,7 @@ class TestChatClient {
       ChatClient client = ChatClient.of(server.endpoint());
       List<CompletableFuture<Answer>> answers =
           IntStream.range(0, 12)
-              .mapToObj(i -> client.ask("q" + i, i, ResponseCache.none()))
+              .mapToObj(i -> client.ask("q" + i, i, ResponseCache.none(), () -> {}))
               .toList();
       for (int i = 0; i < answers.size(); i++) {
         assertEquals("q" + i, answers.get(i).join().text());
@@ -120,13 +180,13 @@ class TestChatClient {
       ask(server, "\u00FC", 2, cache());
       ask(server, "u", 1, cache());
       ChatEndpoint wilder = new ChatEndpoint(server.url(), "echo", 0.8, 200, "", 10, 2, 2, 0, 0);
-      ChatClient.of(wilder).ask("\u00FC", 1, cache()).join();
+      ChatClient.of(wilder).ask("\u00FC", 1, cache(), () -> {}).join();
       assertEquals(4, server.requests.size(), "another seed, question, or setting: another answer");
       assertEquals(4, kept().size());
 
       ChatEndpoint inOtherWays =
           new ChatEndpoint(server.url(), "echo", 0.7, 200, "", 99, 0, 1, 0, 0);
-      assertEquals(asked, ChatClient.of(inOtherWays).ask("\u00FC", 1, cache()).join());
+      assertEquals(asked, ChatClient.of(inOtherWays).ask("\u00FC", 1, cache(), () -> {}).join());
       ask(server, "\u00FC", 1, ResponseCache.none());
       assertEquals(5, server.requests.size(), "without a cache it is");
     }
@@ -137,7 +197,9 @@ class TestChatClient {
     try (ChatServer server = new ChatServer(question -> pause(question))) {
       ChatClient client = ChatClient.of(server.endpoint());
       List<CompletableFuture<Answer>> answers =
-          IntStream.range(0, 12).mapToObj(i -> client.ask("q" + i % 3, 1, cache())).toList();
+          IntStream.range(0, 12)
+              .mapToObj(i -> client.ask("q" + i % 3, 1, cache(), () -> {}))
+              .toList();
       for (int i = 0; i < answers.size(); i++) {
         assertEquals("q" + i % 3, answers.get(i).join().text());
       }
@@ -229,15 +291,15 @@ class TestChatClient {
   }
 
   private static CompletableFuture<Answer> ask(ChatServer server, String question, long seed) {
-    return ChatClient.of(server.endpoint()).ask(question, seed, ResponseCache.none());
+    return ChatClient.of(server.endpoint()).ask(question, seed, ResponseCache.none(), () -> {});
   }
 
   private static Answer ask(ChatServer server, String question, long seed, ResponseCache cache) {
-    return ChatClient.of(server.endpoint()).ask(question, seed, cache).join();
+    return ChatClient.of(server.endpoint()).ask(question, seed, cache, () -> {}).join();
   }
 
   private static CompletableFuture<Answer> ask(ChatEndpoint endpoint, String question, long seed) {
-    return ChatClient.of(endpoint).ask(question, seed, ResponseCache.none());
+    return ChatClient.of(endpoint).ask(question, seed, ResponseCache.none(), () -> {});
   }
 
   private static String pause(String question) {

@@ -11,9 +11,14 @@ import io.github.pairloom.schemas.Judgement;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.DemoFiles;
 import io.github.pairloom.udfs.DemoFiles.Scene;
+import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.remote.ChatServer;
+import io.github.pairloom.udfs.remote.ResponseCache;
+import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.ClaimCheck.Question;
+import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.Sampling;
+import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -313,6 +318,25 @@ class TestJudged {
         assertThrows(
             IllegalArgumentException.class, () -> new Mixed(0.5, "rejected", new ImageBlack()));
     assertTrue(e.getMessage().startsWith("Invalid policy: black rejects the image"), e.toString());
+  }
+
+  @Test
+  void aBenchThatCannotBeOpenedClosesItsModel() {
+    long lanes = lanes();
+    VisionLanguageModel model = ExecutorModels.open(DemoFiles.model());
+    assertEquals(lanes + 1, lanes());
+    SimilaritySettings nowhere =
+        new SimilaritySettings("/no/such/model", SimilaritySettings.Scope.RESPONSE);
+    assertThrows(
+        ModelException.class,
+        () -> Workbench.open(model, nowhere, 1, ResponseCache.none(), () -> {}));
+    assertEquals(lanes, lanes());
+  }
+
+  private static long lanes() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("pairloom-lane-"))
+        .count();
   }
 
   @Test
