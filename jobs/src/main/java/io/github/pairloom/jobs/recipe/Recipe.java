@@ -52,6 +52,19 @@ public record Recipe(
                 .anyMatch(endpoint -> endpoint.readPrice() + endpoint.writtenPrice() > 0),
         "Invalid remote: max-cost is %s, but no endpoint has a read-price or written-price",
         remote.maxCost());
+    Settings.within(reject, ChatEndpoint.class)
+        .forEach(
+            endpoint ->
+                check(
+                    recovery.rowSeconds() > endpoint.longestSeconds(),
+                    "Invalid recovery: row-seconds is %s, but %s may take %s s for an answer that it"
+                        + " does not give (timeout-seconds: %s, retries: %s). Raise row-seconds, or"
+                        + " lower these",
+                    recovery.rowSeconds(),
+                    endpoint.url(),
+                    endpoint.longestSeconds(),
+                    endpoint.timeoutSeconds(),
+                    endpoint.retries()));
   }
 
   /**

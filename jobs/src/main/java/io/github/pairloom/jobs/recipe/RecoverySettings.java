@@ -11,8 +11,8 @@ import java.util.List;
  *
  * @param batchRows rows that a model step works on and commits at once, so the most that a crash
  *     costs; rows about one image stay together
- * @param rowSeconds how long a task may go on without a row begun or done before what it works on
- *     is taken to hang
+ * @param rowSeconds how long a task may go on without a row begun or done, or an answer of an
+ *     endpoint that it waits for, before what it works on is taken to hang
  * @param again reason codes of faults that pass
  */
 public record RecoverySettings(
@@ -24,8 +24,9 @@ public record RecoverySettings(
         int batchRows,
     @Setting(
             value =
-                "Seconds that a task may go on without a row begun or done, at least 1; what it"
-                    + " works on then is taken to hang",
+                "Seconds that a task may go on without a row begun or done, or an answer of an"
+                    + " endpoint that it waits for, at least 1 and more than an endpoint's"
+                    + " timeout-seconds times its tries; what it works on then is taken to hang",
             defaults = "900")
         int rowSeconds,
     @Setting(

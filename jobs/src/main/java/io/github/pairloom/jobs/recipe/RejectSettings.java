@@ -3,11 +3,11 @@ package io.github.pairloom.jobs.recipe;
 import static io.github.pairloom.schemas.Check.check;
 
 import io.github.pairloom.udfs.Setting;
+import io.github.pairloom.udfs.Settings;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
 import java.io.Serializable;
-import java.util.HashSet;
 import java.util.List;
 
 /**
@@ -41,7 +41,8 @@ public record RejectSettings(
     check(perResponse >= 1, "Invalid per-response: %s (must be at least 1)", perResponse);
     check(!strategies.isEmpty(), "Invalid strategies: none (name at least one)");
     check(
-        new HashSet<>(strategies).size() == strategies.size(),
-        "Invalid strategies: the same one with the same settings stands twice");
+        strategies.stream().map(Settings::shaping).distinct().count() == strategies.size(),
+        "Invalid strategies: the same one with the same settings, those aside that shape no pair,"
+            + " stands twice");
   }
 }

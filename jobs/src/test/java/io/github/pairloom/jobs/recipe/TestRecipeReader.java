@@ -457,6 +457,37 @@ class TestRecipeReader {
   }
 
   @Test
+  void strategiesThatDifferInWhatShapesNoPairAreTheSame() {
+    String rewriter = "{type: corruption, endpoint: {url: 'http://h/v1', model: m%s}}";
+    String both = SMALLEST + "reject: {strategies: [%s, %s]}\n";
+    List<String> problems =
+        problems(
+            both.formatted(rewriter.formatted(""), rewriter.formatted(", timeout-seconds: 9")));
+    assertEquals(1, problems.size(), problems::toString);
+    assertTrue(problems.get(0).contains("stands twice"), problems.get(0));
+    assertEquals(
+        2,
+        read(both.formatted(rewriter.formatted(""), rewriter.formatted(", temperature: 1.9")))
+            .reject()
+            .strategies()
+            .size());
+  }
+
+  @Test
+  void anEndpointIsGivenUpBeforeItsRowsAreTakenToHang() {
+    String rewriter =
+        "reject: {strategies: [{type: ranked, judge: {type: annotator, endpoint:"
+            + " {url: 'http://h/v1', model: m, timeout-seconds: 300, retries: 2}}}]}\n";
+    List<String> problems = problems(SMALLEST + rewriter);
+    assertEquals(1, problems.size(), problems::toString);
+    assertTrue(
+        problems.get(0).contains("row-seconds is 900, but http://h/v1 may take 900 s"),
+        problems.get(0));
+    assertEquals(
+        901, read(SMALLEST + rewriter + "recovery: {row-seconds: 901}\n").recovery().rowSeconds());
+  }
+
+  @Test
   void aCapOnCostNeedsAPrice() {
     String rewriter =
         "reject: {strategies: [{type: corruption, endpoint: {url: 'http://h/v1', model: m%s}}]}\n";

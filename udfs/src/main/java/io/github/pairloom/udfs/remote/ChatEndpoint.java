@@ -111,6 +111,11 @@ public record ChatEndpoint(
     return Math.round(1e3 * (readPrice * tokensRead + writtenPrice * tokensWritten));
   }
 
+  /** Returns the seconds that it may take until a question has failed, pauses aside. */
+  public long longestSeconds() {
+    return timeoutSeconds * (retries + 1L);
+  }
+
   /** Returns where a request goes. */
   URI completions() {
     return URI.create(url.replaceFirst("/+$", "") + "/chat/completions");
