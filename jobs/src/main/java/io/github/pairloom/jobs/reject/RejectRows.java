@@ -157,24 +157,26 @@ record RejectRows(
      * @param number of the call, from 0
      */
     private CompletableFuture<List<CandidatePair>> outcome(Row row, Sample sample, int number) {
-      int index = row.getAs("strategy_index");
       String chosen = row.getAs("chosen");
       return rejections(row, sample, chosen, number)
           .handleAsync(
               (rejections, failure) ->
                   failure == null
                       ? rejections.stream()
-                          .map(rejection -> pair(row, sample, chosen, rejection))
+                          .map(rejection -> pairOrFault(row, sample, chosen, rejection))
                           .toList()
-                      : List.of(
-                          failed(
-                              row,
-                              sample,
-                              chosen,
-                              RowFaults.reasonOf(failure),
-                              RowFaults.detailOf(failure),
-                              provenances.get(index))),
+                      : List.of(failed(row, sample, chosen, failure)),
               bench);
+    }
+
+    private CandidatePair pairOrFault(
+        Row row, Sample sample, String reference, Rejection rejection) {
+      try {
+        return pair(row, sample, reference, rejection);
+      } catch (RuntimeException | StackOverflowError e) {
+        // Not every text has tokens, and patterns are the user's.
+        return failed(row, sample, reference, e);
+      }
     }
 
     private CompletableFuture<List<Rejection>> rejections(
@@ -263,13 +265,8 @@ record RejectRows(
           provenances.get(index).with(rejection.transform()));
     }
 
-    private CandidatePair failed(
-        Row row,
-        Sample sample,
-        String chosen,
-        String dropReason,
-        String dropDetail,
-        Provenance provenance) {
+    private CandidatePair failed(Row row, Sample sample, String chosen, Throwable failure) {
+      int index = row.getAs("strategy_index");
       return new CandidatePair(
           row.getAs("pair_id"),
           sample.sampleId(),
@@ -280,7 +277,7 @@ record RejectRows(
           sample.condition(),
           chosen,
           null,
-          strategy(row.getAs("strategy_index")).id(),
+          strategy(index).id(),
           null,
           null,
           List.of(),
@@ -288,13 +285,13 @@ record RejectRows(
           settings.segments().weight(),
           row.getAs("pair_id"),
           0,
-          CandidatePair.TEXT,
+          strategy(index).rejectsImage() ? CandidatePair.IMAGE : CandidatePair.TEXT,
           CandidatePair.REFERENCE,
           null,
           List.of(),
-          dropReason,
-          dropDetail,
-          provenance);
+          RowFaults.reasonOf(failure),
+          RowFaults.detailOf(failure),
+          provenances.get(index));
     }
   }
 

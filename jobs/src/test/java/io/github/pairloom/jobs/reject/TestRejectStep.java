@@ -228,6 +228,31 @@ class TestRejectStep {
     return warehouse.read(Table.SELECTIONS).where(where).count();
   }
 
+  @Test
+  void aResponseThatCannotBeTokenisedIsAFaultOfItsPairsOnly() throws IOException {
+    Path source =
+        Files.writeString(
+            folder.resolve("odd.json"),
+            """
+            [{"id": "odd", "image": "images/000300.png", "conversations": [
+              {"from": "human", "value": "<image>\\nWhat is this?"},
+              {"from": "gpt", "value": "A boat.</s>\\ufdd0"}]}]
+            """);
+    Recipe odd =
+        recipe("source.path=" + source, "reject.strategies=[{type: black}]", "errors.max-share=1");
+    Warehouse other = Pairs.warehouse(spark, folder.resolve("odd"));
+    StepContext context = new StepContext(spark, other, odd);
+    new IngestStep().run(context);
+    new ReferenceStep().run(context);
+
+    StepResult result = new RejectStep().run(context);
+
+    assertEquals(Map.of("model-failed", 1L), result.quarantined(), result::toString);
+    CandidatePair pair = CandidatePair.CODEC.fromRow(other.read(Table.PAIRS).first());
+    assertEquals(CandidatePair.IMAGE, pair.rejects());
+    assertTrue(pair.dropDetail().contains("U+FDD0"), pair::toString);
+  }
+
   /** Runs every step up to select; returns candidate and selected pairs, in the order of ids. */
   private static List<String> pairs(Warehouse warehouse, int partitions) {
     spark.conf().set("spark.sql.shuffle.partitions", partitions);
