@@ -153,7 +153,10 @@ final class Functions {
             picture ->
                 ImageEdits.toPng(
                     ImageEdits.noise(
-                        picture, (Integer) arguments[1], KeyedRandom.of(seed).with("noise"))))
+                        picture,
+                        (Integer) arguments[1],
+                        // Rows of one seed are not to have the same noise.
+                        KeyedRandom.of(seed).with("noise").with(picture.sha256()))))
         .orElse(null);
   }
 
