@@ -1,7 +1,12 @@
 package io.github.pairloom.schemas;
 
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -41,6 +46,15 @@ public final class ContentId {
   /** Returns the SHA-256 of {@code bytes} alone, as {@code sha256sum} prints it. */
   public static String of(byte[] bytes) {
     return HexFormat.of().formatHex(sha256().digest(bytes));
+  }
+
+  /** Returns the SHA-256 of the bytes of {@code file} alone, however large it is. */
+  public static String of(Path file) throws IOException {
+    MessageDigest digest = sha256();
+    try (OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
+      Files.copy(file, out);
+    }
+    return HexFormat.of().formatHex(digest.digest());
   }
 
   /** Returns the SHA-256 of the UTF-8 bytes of {@code text} alone. */

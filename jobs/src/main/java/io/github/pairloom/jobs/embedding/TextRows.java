@@ -16,7 +16,7 @@ import org.apache.spark.sql.Row;
  * Embeds each text.
  *
  * @param model the sentence embedding model as the recipe names it
- * @param revision SHA-256 (hex) over its files
+ * @param revision SHA-256 (hex) over its files, the same on every machine
  * @param spec says how many threads a task has
  * @param counters takes what the task's models did
  */
@@ -29,7 +29,8 @@ record TextRows(
       return rows;
     }
     ModelTask task = new ModelTask(journal, counters);
-    SentenceEmbedder embedder = task.keep(SentenceEmbedder.open(model, spec.threadsOfTask()));
+    SentenceEmbedder embedder =
+        task.keep(SentenceEmbedder.open(model, spec.threadsOfTask(), revision));
     return task.work(
         rows,
         row -> toRow(row, Embedding.values(embedder.embed(row.getAs("text"))), null, null),

@@ -93,6 +93,23 @@ public final class SentenceEmbedder implements AutoCloseable {
     return new SentenceEmbedder(loaded);
   }
 
+  /**
+   * Opens a model whose files must be those that the driver has.
+   *
+   * @param revision the driver's {@link #revision()}
+   * @throws ModelException if it cannot be loaded, or is another one here
+   */
+  public static SentenceEmbedder open(String name, int threads, String revision) {
+    SentenceEmbedder embedder = open(name, threads);
+    if (!embedder.revision().equals(revision)) {
+      embedder.close();
+      throw new ModelException(
+          "Cannot use sentence embedding model %s: its files have SHA-256 %s here, but %s on the driver. Have the same files on every machine, then start again"
+              .formatted(name, embedder.revision(), revision));
+    }
+    return embedder;
+  }
+
   private static Loaded load(Key key) {
     if (!key.name.equals(SimilaritySettings.MINILM)) {
       return loadFolder(Path.of(key.name), key.threads);
@@ -124,11 +141,7 @@ public final class SentenceEmbedder implements AutoCloseable {
     Path vocabulary = folder.resolve("tokenizer.json");
     Model model = OnnxEngine.load(graph, Device.cpu(), threads);
     try {
-      String revision =
-          new ContentId()
-              .add(Files.readAllBytes(graph))
-              .add(Files.readAllBytes(vocabulary))
-              .toHex();
+      String revision = revision(graph, vocabulary);
       HuggingFaceTokenizer tokenizer =
           HuggingFaceTokenizer.newInstance(
               vocabulary,
@@ -149,6 +162,32 @@ public final class SentenceEmbedder implements AutoCloseable {
       throw new ModelException(
           "Cannot open sentence embedding model in " + folder + ": " + e.getMessage(), e);
     }
+  }
+
+  /** Returns the SHA-256 over graph and tokenizer, then names and bytes of what may be weights. */
+  private static String revision(Path graph, Path vocabulary) throws IOException {
+    ContentId revision =
+        new ContentId().add(Files.readAllBytes(graph)).add(Files.readAllBytes(vocabulary));
+    List<Path> weights;
+    try (Stream<Path> siblings = Files.list(graph.getParent())) {
+      weights =
+          siblings
+              .filter(path -> Files.isRegularFile(path) && mayBeWeights(path, graph))
+              .filter(path -> !path.equals(vocabulary))
+              .sorted()
+              .toList();
+    }
+    for (Path file : weights) {
+      revision.add(file.getFileName().toString()).add(ContentId.of(file));
+    }
+    return revision.toHex();
+  }
+
+  /** External weights may have any name, but for other graphs' and what a file browser leaves. */
+  private static boolean mayBeWeights(Path path, Path graph) {
+    String name = path.getFileName().toString();
+    return !path.equals(graph)
+        && (name.startsWith(graph.getFileName().toString()) || !name.matches("\\..*|.*\\.onnx.*"));
   }
 
   /**

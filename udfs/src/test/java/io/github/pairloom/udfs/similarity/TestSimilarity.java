@@ -7,7 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.similarity.SimilaritySettings.Scope;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -90,6 +95,49 @@ class TestSimilarity {
     ModelException e =
         assertThrows(ModelException.class, () -> SentenceEmbedder.open(empty.toString(), 1));
     assertTrue(e.getMessage().contains("model.onnx"), e.getMessage());
+  }
+
+  @Test
+  void aRevisionCoversWeightsBesideTheGraphAndIsWhatEveryMachineMustHave(@TempDir Path parent)
+      throws IOException {
+    Path plain = folder(parent.resolve("plain"));
+    Path other = folder(parent.resolve("other"));
+    Files.writeString(other.resolve("model_fp16.onnx"), "another graph");
+    Files.writeString(other.resolve(".hidden"), "a file browser's");
+    Path weights = folder(parent.resolve("weights"));
+    Files.writeString(weights.resolve("model.onnx_data"), "weights");
+    Path renamed = folder(parent.resolve("renamed"));
+    Files.writeString(renamed.resolve("weights.bin"), "weights");
+
+    String minilm = revision(SimilaritySettings.MINILM);
+    assertEquals(minilm, revision(plain.toString()));
+    assertEquals(minilm, revision(other.toString()));
+    assertEquals(
+        3, Set.of(minilm, revision(weights.toString()), revision(renamed.toString())).size());
+
+    SentenceEmbedder.open(plain.toString(), 1, minilm).close();
+    ModelException e =
+        assertThrows(
+            ModelException.class, () -> SentenceEmbedder.open(weights.toString(), 1, minilm));
+    assertTrue(e.getMessage().contains(weights + ": its files have SHA-256"), e.getMessage());
+    assertTrue(e.getMessage().contains(minilm + " on the driver"), e.getMessage());
+  }
+
+  private static Path folder(Path folder) throws IOException {
+    Files.createDirectories(folder);
+    for (String name : List.of(".onnx", "-tokenizer.json")) {
+      try (InputStream in =
+          SentenceEmbedder.class.getResourceAsStream("/all-minilm-l6-v2-q" + name)) {
+        Files.copy(in, folder.resolve(name.equals(".onnx") ? "model.onnx" : "tokenizer.json"));
+      }
+    }
+    return folder;
+  }
+
+  private static String revision(String name) {
+    try (SentenceEmbedder embedder = SentenceEmbedder.open(name, 1)) {
+      return embedder.revision();
+    }
   }
 
   private static Similarity open(Scope scope) {
