@@ -9,6 +9,7 @@ import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
+import org.apache.spark.util.LongAccumulator;
 import scala.Tuple2;
 
 /**
@@ -48,10 +49,12 @@ final class ImageDuplicates {
 
   private final JavaSparkContext spark;
   private final int radius;
+  private final LongAccumulator cut;
 
   ImageDuplicates(JavaSparkContext spark, int radius) {
     this.spark = spark;
     this.radius = radius;
+    this.cut = spark.sc().longAccumulator("cut image lookups");
   }
 
   /**
@@ -73,6 +76,7 @@ final class ImageDuplicates {
     int prefix = prefixBits(count);
     int byQuarter = QUARTERS << prefix;
     int most = radius;
+    LongAccumulator cutLookups = cut;
     return Blocks.shuffle(
             Blocks.shuffle(
                     byPixels.mapPartitions(
@@ -98,7 +102,15 @@ final class ImageDuplicates {
                             byQuarter,
                             (records, at, sink) -> sendQuarters(records, at, prefix, sink))),
             byQuarter)
-        .mapPartitions(blocks -> near(blocks, most));
+        .mapPartitions(blocks -> near(blocks, most, cutLookups));
+  }
+
+  /**
+   * Returns how many times an image was held against the first {@value #HOT} of a quarter's value
+   * alone, once the edges are computed.
+   */
+  long cutLookups() {
+    return cut.value();
   }
 
   /** Bits of a quarter that choose the partition: more images, more partitions. */
@@ -171,15 +183,23 @@ final class ImageDuplicates {
                   } else if (at != first) {
                     System.arraycopy(records, first + ID, edge, 0, 2);
                     System.arraycopy(records, at + ID, edge, 2, 2);
-                    sink.add(Blocks.aside(0), edge, edge.length);
+                    sink.add(Blocks.aside(Blocks.lane(edge[2], partitions)), edge, edge.length);
                   }
                 }
                 next.send(records, first, sink);
                 size = others;
               }
             });
-    return TextDuplicates.concat(
-        tied, edges.stream().map(block -> new Tuple2<>(Blocks.aside(0), block)).iterator());
+    // Edges need nothing more; they go along.
+    Iterator<Tuple2<Integer, byte[]>> done =
+        Blocks.pack(
+            edges.iterator(),
+            partitions,
+            (block, sink) -> {
+              long[] longs = Blocks.longs(block);
+              sink.add(Blocks.aside(Blocks.lane(longs[2], partitions)), longs, longs.length);
+            });
+    return TextDuplicates.concat(tied, done);
   }
 
   /**
@@ -203,7 +223,8 @@ final class ImageDuplicates {
     }
   }
 
-  private static Iterator<byte[]> near(Iterator<Tuple2<Integer, byte[]>> blocks, int radius) {
+  private static Iterator<byte[]> near(
+      Iterator<Tuple2<Integer, byte[]>> blocks, int radius, LongAccumulator cut) {
     List<byte[]> rows = new ArrayList<>();
     List<byte[]> edges = new ArrayList<>();
     blocks.forEachRemaining(block -> (block._1() < 0 ? edges : rows).add(block._2()));
@@ -254,6 +275,7 @@ final class ImageDuplicates {
                     }
                   }
                 }
+                cut.add(stars < STARS && end < starts[beside + 1] ? 1 : 0);
               }
             });
     return TextDuplicates.concat(new TextDuplicates.Seconds(found), edges.iterator());

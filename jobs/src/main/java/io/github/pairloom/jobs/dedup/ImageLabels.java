@@ -35,15 +35,14 @@ final class ImageLabels {
     if (count == 0) {
       return Map.of();
     }
+    ImageDuplicates duplicates =
+        new ImageDuplicates(
+            JavaSparkContext.fromSparkContext(context.spark().sparkContext()), settings.radius());
     Clusters clusters =
         Clusters.of(
             context.spark(),
-            new ImageDuplicates(
-                    JavaSparkContext.fromSparkContext(context.spark().sparkContext()),
-                    settings.radius())
-                .edges(
-                    images.select("image_id", "pixels_sha256", "perceptual_hash").toJavaRDD(),
-                    count),
+            duplicates.edges(
+                images.select("image_id", "pixels_sha256", "perceptual_hash").toJavaRDD(), count),
             Clusters.DRIVER_EDGES);
     Column largest = col("width").cast("long").multiply(col("height")).desc();
     boolean bySize = settings.keep() == ImageDedup.Keep.LARGEST;
@@ -69,6 +68,7 @@ final class ImageLabels {
     return Map.of(
         "images", (double) count,
         "image-clusters", (double) clusters.components(),
-        "images-in-clusters", (double) clusters.nodes());
+        "images-in-clusters", (double) clusters.nodes(),
+        "cut-image-lookups", (double) duplicates.cutLookups());
   }
 }

@@ -19,7 +19,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -143,6 +145,40 @@ class TestImageDuplicates {
         RADIUS,
         ImageDedup.Keep.LARGEST);
     assertEquals(Map.of("small", "middle"), duplicates());
+  }
+
+  @Test
+  void lookupsAmongTooManyAreCountedAndEdgesOfEqualImagesSpread() {
+    Random random = new Random(SEED);
+    List<Row> images = new ArrayList<>();
+    for (int i = 0; i < 5000; i++) {
+      long[] hash = random.longs(PerceptualHash.LONGS).toArray();
+      hash[0] &= -1L << Short.SIZE;
+      String hex = PerceptualHash.toHex(hash);
+      images.add(RowFactory.create(id("i" + i), id("p" + i), hex));
+      if (i % 100 == 0) {
+        images.add(RowFactory.create(id("copy" + i), id("p" + i), hex));
+        images.add(RowFactory.create(id("alike" + i), id("q" + i), hex));
+      }
+    }
+    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    ImageDuplicates duplicates = new ImageDuplicates(context, RADIUS);
+    List<Integer> edges =
+        duplicates
+            .edges(context.parallelize(images, 2), images.size())
+            .mapPartitions(
+                blocks -> {
+                  int longs = 0;
+                  while (blocks.hasNext()) {
+                    longs += Blocks.longs(blocks.next()).length;
+                  }
+                  return List.of(longs / TextDuplicates.EDGE).iterator();
+                })
+            .collect();
+    assertEquals(100, edges.stream().mapToInt(n -> n).sum(), edges.toString());
+    assertTrue(edges.stream().allMatch(n -> n > 5), edges.toString());
+    // All have one value of the lowest quarter in common.
+    assertEquals(5000, duplicates.cutLookups());
   }
 
   private static Image image(String name, String pixels, long[] hash, int width, String source) {
