@@ -2,10 +2,15 @@ package io.github.pairloom.jobs.dedup;
 
 import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.countDistinct;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.lower;
+import static org.apache.spark.sql.functions.not;
+import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.udf;
+import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.FileAddresses;
 import io.github.pairloom.jobs.JobException;
@@ -22,10 +27,8 @@ import io.github.pairloom.udfs.image.ImageLimits;
 import io.github.pairloom.udfs.image.PerceptualHash;
 import io.github.pairloom.udfs.image.RgbImage;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
@@ -66,17 +69,17 @@ final class Contamination {
     if (sets.isEmpty() && before.isEmpty()) {
       return metrics;
     }
-    Dataset<Row> labels = context.spark().createDataFrame(List.of(), Table.CONTAMINATIONS.schema());
-    for (EvaluationSet set : sets) {
-      if (!set.images().isEmpty() || !set.hashes().isEmpty()) {
-        labels = labels.union(labelled("image", set, images(set, radius, metrics)));
-      }
-      if (!set.prompts().isEmpty()) {
-        labels = labels.union(labelled("pair", set, prompts(set)));
-      }
-    }
-    Dataset<Row> now = labels.distinct().persist(StorageLevel.MEMORY_AND_DISK());
+    Dataset<Row> pictures = pictures(sets).persist(StorageLevel.MEMORY_AND_DISK());
+    Dataset<Row> now = null;
     try {
+      measure(pictures, sets, metrics);
+      Dataset<Row> labels = images(sets, pictures, radius);
+      for (EvaluationSet set : sets) {
+        if (!set.prompts().isEmpty()) {
+          labels = labels.union(labelled("pair", set, prompts(set)));
+        }
+      }
+      now = labels.distinct().persist(StorageLevel.MEMORY_AND_DISK());
       for (String kind : List.of("image", "pair")) {
         metrics.put(
             "contaminated-" + kind + "s", (double) now.where(col("kind").equalTo(kind)).count());
@@ -85,77 +88,105 @@ final class Contamination {
         warehouse.replace(Table.CONTAMINATIONS, "true", now);
       }
     } finally {
-      now.unpersist();
+      pictures.unpersist();
+      if (now != null) {
+        now.unpersist();
+      }
     }
     return metrics;
+  }
+
+  /** Returns the ids, in column {@code id}, of those pairs whose image or prompt has a label. */
+  static Dataset<Row> contaminated(Dataset<Row> pairs, Warehouse warehouse) {
+    Dataset<Row> labels = warehouse.latest(Table.CONTAMINATIONS);
+    return labels
+        .where(col("kind").equalTo("pair"))
+        .select("id")
+        .union(
+            pairs
+                .join(
+                    labels.where(col("kind").equalTo("image")).select("id"),
+                    col("image_id").equalTo(col("id")),
+                    "left_semi")
+                .select(col("pair_id").as("id")));
   }
 
   private static Dataset<Row> labelled(String kind, EvaluationSet set, Dataset<Row> ids) {
     return ids.select(lit(kind).as("kind"), col("id"), lit(set.name()).as("evaluation"));
   }
 
-  /** Returns the ids of images that equal or look like one of the set. */
-  private Dataset<Row> images(EvaluationSet set, int radius, Map<String, Double> metrics) {
-    Dataset<Row> ours =
-        warehouse.latest(Table.IMAGES).select("image_id", "pixels_sha256", "perceptual_hash");
-    Dataset<Row> listed = lines(set.hashes(), "hashes").toDF("id");
-    Dataset<Row> named =
-        ours.select(col("image_id").as("id")).join(listed, "id").select("id").distinct();
-    if (set.images().isEmpty()) {
-      return named;
+  /** Returns the hashes of the pictures of all sets, with column {@code evaluation}. */
+  private Dataset<Row> pictures(List<EvaluationSet> sets) {
+    Dataset<Row> pictures =
+        context.spark().createDataFrame(List.of(), HASHES).withColumn("evaluation", lit(""));
+    for (EvaluationSet set : sets) {
+      if (!set.images().isEmpty()) {
+        pictures = pictures.union(hashed(set).withColumn("evaluation", lit(set.name())));
+      }
     }
-    Dataset<Row> theirs = hashed(set).persist(StorageLevel.MEMORY_AND_DISK());
-    try {
-      Dataset<Row> readable =
-          theirs.where(col("pixels_sha256").isNotNull()).dropDuplicates("image_id");
-      long count = readable.count();
-      metrics.merge("evaluation-images", (double) count, Double::sum);
-      metrics.merge(
-          "evaluation-images-unreadable",
-          (double) theirs.where(col("pixels_sha256").isNull()).count(),
-          Double::sum);
-      if (count == 0) {
+    return pictures;
+  }
+
+  private static void measure(
+      Dataset<Row> pictures, List<EvaluationSet> sets, Map<String, Double> metrics) {
+    Column readable = col("pixels_sha256").isNotNull();
+    Map<String, Row> counts = new HashMap<>();
+    pictures
+        .groupBy("evaluation")
+        .agg(
+            countDistinct(when(readable, col("image_id"))),
+            count(when(not(readable), col("image_id"))))
+        .collectAsList()
+        .forEach(row -> counts.put(row.getString(0), row));
+    for (EvaluationSet set : sets) {
+      Row count = counts.get(set.name());
+      if (count != null && count.getLong(1) > 0) {
+        metrics.merge("evaluation-images", (double) count.getLong(1), Double::sum);
+        metrics.merge("evaluation-images-unreadable", (double) count.getLong(2), Double::sum);
+      } else if (!set.images().isEmpty()) {
         throw new JobException(
             "Cannot keep evaluation set %s apart: there is no image that can be read in %s. Correct dedup.evaluations.images"
                 .formatted(set.name(), set.images()));
       }
-      // Ids of their own: an image may be in both, and must then be found as one of equal pixels.
-      Dataset<Row> renamed =
-          readable.withColumn(
-              "image_id",
-              udf(
-                      (UDF1<String, String>) id -> ContentId.of("evaluation " + id),
-                      DataTypes.StringType)
-                  .apply(col("image_id")));
-      Set<Long> evaluated = new HashSet<>();
-      renamed
-          .select("image_id")
-          .collectAsList()
-          .forEach(row -> evaluated.add(RowId.high(row.getString(0))));
-      Components components = new Components();
-      new ImageDuplicates(JavaSparkContext.fromSparkContext(context.spark().sparkContext()), radius)
-          .edges(ours.union(renamed).toJavaRDD(), ours.count() + count)
-          .collect()
-          .forEach(components::joinAll);
-      Set<Integer> roots = new HashSet<>();
-      for (int i = 0; i < components.size(); i++) {
-        if (evaluated.contains(components.high(i))) {
-          roots.add(components.root(i));
-        }
-      }
-      Set<Long> found = new HashSet<>();
-      for (int i = 0; i < components.size(); i++) {
-        if (roots.contains(components.root(i))) {
-          found.add(components.high(i));
-        }
-      }
-      Column isFound =
-          udf((UDF1<String, Boolean>) id -> found.contains(RowId.high(id)), DataTypes.BooleanType)
-              .apply(col("image_id"));
-      return named.union(ours.where(isFound).select("image_id"));
-    } finally {
-      theirs.unpersist();
     }
+  }
+
+  /** Returns labels of images that a set names, and of those that equal one of a set or look so. */
+  private Dataset<Row> images(List<EvaluationSet> sets, Dataset<Row> pictures, int radius) {
+    Dataset<Row> named = context.spark().createDataFrame(List.of(), Table.CONTAMINATIONS.schema());
+    if (sets.stream().allMatch(set -> (set.images() + set.hashes()).isEmpty())) {
+      return named;
+    }
+    Dataset<Row> ours =
+        warehouse.latest(Table.IMAGES).select("image_id", "pixels_sha256", "perceptual_hash");
+    Dataset<Row> ids = ours.select(col("image_id").as("id"));
+    for (EvaluationSet set : sets) {
+      Dataset<Row> listed = lines(set.hashes(), "hashes").select(lower(col("line")).as("id"));
+      named = named.union(labelled("image", set, ids.join(listed, "id")));
+    }
+    Dataset<Row> theirs = pictures.where(col("pixels_sha256").isNotNull());
+    // All sets at once: what is tied through an image of another set is in that set too.
+    Dataset<Row> all = ours.union(theirs.drop("evaluation").dropDuplicates("image_id"));
+    Clusters clusters =
+        Clusters.of(
+            context.spark(),
+            new ImageDuplicates(
+                    JavaSparkContext.fromSparkContext(context.spark().sparkContext()), radius)
+                .edges(all.toJavaRDD(), all.count()),
+            Clusters.DRIVER_EDGES);
+    Dataset<Row> roots =
+        clusters
+            .addedTo(
+                named
+                    .select("id", "evaluation")
+                    .union(theirs.select(col("image_id").as("id"), col("evaluation"))))
+            .select("root", "evaluation")
+            .distinct();
+    return named.union(
+        clusters
+            .addedTo(ids)
+            .join(roots, "root")
+            .select(lit("image").as("kind"), col("id"), col("evaluation")));
   }
 
   /** Reads the set's pictures where their files are read: no bytes go through a shuffle. */
@@ -169,15 +200,15 @@ final class Contamination {
               .read()
               .format("binaryFile")
               .option("recursiveFileLookup", "true")
-              .load(set.images())
-              .select("content");
+              .load(set.images());
     } catch (Exception e) {
       throw unreadable(set.images(), "images", e);
     }
     FlatMapFunction<Row, Row> hash =
         row -> {
           byte[] bytes = row.getAs(0);
-          String id = ContentId.of(bytes);
+          // Of their own: an image may be in both, and must be found as one of equal pixels.
+          String id = ContentId.of("evaluation " + ContentId.of(bytes));
           try {
             RgbImage image = new ImageDecoder(ImageLimits.DEFAULTS).decode(bytes).image();
             return List.of(
@@ -188,7 +219,15 @@ final class Contamination {
             return List.of(RowFactory.create(id, null, null)).iterator();
           }
         };
-    return files.flatMap(hash, Encoders.row(HASHES));
+    // Spark's task fails at a file of 2 GiB, but not where only its length is asked for.
+    Column small = col("length").leq(ImageLimits.DEFAULTS.maxBytes());
+    Column unread = lit(null).cast(DataTypes.StringType);
+    return files
+        .where(small)
+        .select("content")
+        .flatMap(hash, Encoders.row(HASHES))
+        .union(
+            files.where(not(small)).select(sha2(col("path").cast("binary"), 256), unread, unread));
   }
 
   /** Returns the ids of pairs whose prompt has the words of one of the set. */
@@ -226,7 +265,7 @@ final class Contamination {
     }
     checkAddress(key, path);
     try {
-      return context.spark().read().text(path).select(lower(trim(col("value"))).as("line"));
+      return context.spark().read().text(path).select(trim(col("value")).as("line"));
     } catch (Exception e) {
       throw unreadable(path, key, e);
     }

@@ -30,6 +30,7 @@ import io.github.pairloom.udfs.image.ImageLimits;
 import io.github.pairloom.udfs.image.PerceptualHash;
 import io.github.pairloom.udfs.image.RgbImage;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,6 +48,9 @@ import org.junit.jupiter.api.io.TempDir;
 class TestContamination {
   private static final Path SCENES =
       Path.of(System.getProperty("pairloom.root"), "models", "demo-data", "images");
+
+  /** Its last sigma has a small letter of its own, where a text is made small as a whole. */
+  private static final String GREEK = "Is there the word ΟΔΟΣ on any sign?";
 
   private static SparkSession spark;
 
@@ -71,26 +75,22 @@ class TestContamination {
     }
     List<Image> images = new ArrayList<>();
     for (Path file : files) {
-      byte[] bytes = Files.readAllBytes(file);
-      RgbImage pixels = new ImageDecoder(ImageLimits.DEFAULTS).decode(bytes).image();
-      images.add(
-          new Image(
-              ContentId.of(bytes),
-              file.toString(),
-              0,
-              bytes.length,
-              "png",
-              pixels.width(),
-              pixels.height(),
-              "scenes",
-              pixels.sha256(),
-              PerceptualHash.toHex(PerceptualHash.of(pixels))));
+      images.add(image(file));
     }
+    Path copy = folder.resolve("copy.bmp");
+    ImageIO.write(ImageIO.read(files.get(1).toFile()), "bmp", copy.toFile());
+    images.add(image(copy));
     warehouse.append(Table.IMAGES, Image.CODEC, images);
-    // The set holds the first scene in another format, and the file of the second by its hash.
+    // The set holds the first scene in another format, and the file of the second by its hash, of
+    // which the warehouse has a copy in another format.
     Path evaluation = Files.createDirectories(folder.resolve("evaluation/val"));
     ImageIO.write(ImageIO.read(files.get(0).toFile()), "bmp", evaluation.resolve("a.bmp").toFile());
     Files.writeString(evaluation.resolve("broken.jpg"), "no image");
+    // Takes no room on the disk.
+    try (RandomAccessFile huge =
+        new RandomAccessFile(evaluation.resolve("huge.png").toFile(), "rw")) {
+      huge.setLength(1L << 31);
+    }
     Path hashes =
         Files.writeString(
             folder.resolve("hashes.txt"),
@@ -98,13 +98,15 @@ class TestContamination {
     Path prompts =
         Files.writeString(
             folder.resolve("prompts.txt"),
-            "Is there a RED cube, left of the ball?\nWhere is it?\n");
+            "Is there a RED cube, left of the ball?\nWhere is it?\n" + GREEK + "\n");
     Pairs.add(
         warehouse,
         of("a", images.get(0), "Where is it?"),
         of("b", images.get(1), "Where is it?"),
         of("c", images.get(2), "is there a red cube left of the ball"),
-        of("d", images.get(3), "Where is it?"));
+        of("d", images.get(3), "Where is it?"),
+        of("e", images.get(4), "Where is it?"),
+        of("f", images.get(3), GREEK));
     EvaluationSet set =
         new EvaluationSet(
             "held-out", evaluation.getParent().toString(), hashes.toString(), prompts.toString());
@@ -112,9 +114,10 @@ class TestContamination {
 
     Map<String, Double> figures = new DedupStep().run(context).metrics();
 
-    assertEquals(2, figures.get("contaminated-images"));
-    assertEquals(1, figures.get("contaminated-pairs"));
-    assertEquals(1, figures.get("evaluation-images-unreadable"));
+    assertEquals(3, figures.get("contaminated-images"));
+    assertEquals(2, figures.get("contaminated-pairs"));
+    assertEquals(1, figures.get("evaluation-images"));
+    assertEquals(2, figures.get("evaluation-images-unreadable"));
     new SelectStep().run(context);
     Map<String, String> verdicts = new TreeMap<>();
     for (Row row : warehouse.read(Table.SELECTIONS).collectAsList()) {
@@ -125,7 +128,9 @@ class TestContamination {
             id("a"), "contaminated-image",
             id("b"), "contaminated-image",
             id("c"), "contaminated-prompt",
-            id("d"), "-"),
+            id("d"), "-",
+            id("e"), "contaminated-image",
+            id("f"), "contaminated-prompt"),
         verdicts);
 
     long version = warehouse.version(Table.CONTAMINATIONS);
@@ -160,6 +165,22 @@ class TestContamination {
           assertThrows(JobException.class, () -> contamination.write(List.of(set), 24), key);
       assertTrue(e.getMessage().contains("'http:' (dedup.evaluations." + key), e.getMessage());
     }
+  }
+
+  private static Image image(Path file) throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    RgbImage pixels = new ImageDecoder(ImageLimits.DEFAULTS).decode(bytes).image();
+    return new Image(
+        ContentId.of(bytes),
+        file.toString(),
+        0,
+        bytes.length,
+        "png",
+        pixels.width(),
+        pixels.height(),
+        "scenes",
+        pixels.sha256(),
+        PerceptualHash.toHex(PerceptualHash.of(pixels)));
   }
 
   private static CandidatePair of(String name, Image image, String prompt) {
