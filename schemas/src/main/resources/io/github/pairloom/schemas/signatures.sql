@@ -1,7 +1,7 @@
 -- One row per pair that the dedup step has compared: what finds its duplicates without its texts.
 CREATE TABLE IF NOT EXISTS {table} (
   pair_id STRING NOT NULL COMMENT 'Key into pairs; one row each',
-  settings_id STRING NOT NULL COMMENT 'SHA-256 of the recipe\'s settings dedup.images and dedup.text, and dedup.semantic if it is on, in whose terms the signature is',
+  settings_id STRING NOT NULL COMMENT 'SHA-256 of what the signature and the labels follow from: the recipe\'s settings dedup.images, dedup.text and dedup.semantic, Delta\'s ids of tables pairs and duplicates, and the sentence embedding model if dedup.semantic is on',
   pairs_version BIGINT NOT NULL COMMENT 'Version of table pairs that the run that signed this read: usable pairs that were added up to it are signed',
   image_id STRING COMMENT 'Key into images, as in pairs',
   scope BIGINT NOT NULL COMMENT 'Hash of the columns, image_id aside, in which duplicates are equal (recipe key dedup.text.within)',

@@ -7,6 +7,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.max;
+import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
@@ -18,6 +19,7 @@ import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.embedding.TextEmbeddings;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.jobs.score.ScoreStep;
@@ -54,7 +56,8 @@ import org.apache.spark.storage.StorageLevel;
  * <p>Earlier runs' signatures stay in {@code signatures}: new pairs are compared with all, old ones
  * are not compared again. {@code duplicates} and {@code contradictions} are written before the
  * signatures, so that a run that dies in between is made good by the next one: it compares the same
- * pairs again.
+ * pairs again. Where all are compared anew, the old signatures go before the labels change, as they
+ * tell that the labels are theirs.
  */
 final class PairDedup {
   /** Kind of these rows in {@code duplicates}. */
@@ -87,17 +90,30 @@ final class PairDedup {
     DedupSettings dedup = context.recipe().dedup();
     this.settings = dedup.text();
     this.semantic = dedup.semantic();
-    this.settingsId =
-        ContentId.of(
-            Settings.canonical(
-                semantic.on()
-                    ? List.of(dedup.images(), dedup.text(), semantic)
-                    // What was signed before there was such a setting.
-                    : List.of(dedup.images(), dedup.text())));
+    ContentId id =
+        new ContentId()
+            .add(Settings.canonical(List.of(dedup.images(), dedup.text(), semantic)))
+            // A table made anew may have other texts under the same ids, or lack labels.
+            .add(tableId(Table.PAIRS))
+            .add(tableId(Table.DUPLICATES));
+    if (semantic.on()) {
+      id.add(TextEmbeddings.revision(context.recipe()));
+    }
+    this.settingsId = id.toHex();
+  }
+
+  private String tableId(Table table) {
+    // Creates it if need be.
+    warehouse.version(table);
+    return DeltaTable.forPath(context.spark(), warehouse.path(table))
+        .detail()
+        .select("id")
+        .first()
+        .getString(0);
   }
 
   /**
-   * Labels what is not labelled yet.
+   * Labels what is not labelled yet, and anew what would not be kept any more.
    *
    * @param metrics takes the figures of this
    */
@@ -115,7 +131,9 @@ final class PairDedup {
         signed.agg(count(lit(1)), IDS, count(when(restatedRow, 1)), max("pairs_version")).first();
     Dataset<Row> current = signed.where(not(restatedRow));
     Optional<Dataset<Row>> unsigned =
-        counts.getLong(0) == 0 ? Optional.empty() : unsigned(usable, counts, current, version);
+        counts.getLong(0) == 0
+            ? Optional.empty()
+            : unsigned(usable, counts, current, signed.where(restatedRow), version);
     // With none, all is compared for the first time, or anew.
     long signedRows = unsigned.isPresent() ? counts.getLong(0) : 0;
     long restated = unsigned.isPresent() ? counts.getLong(2) : 0;
@@ -124,9 +142,8 @@ final class PairDedup {
         statements(unsigned.orElse(usable), version)
             .mapPartitions(sign(settings), Encoders.row(SIGNATURES))
             .persist(StorageLevel.MEMORY_AND_DISK());
-    TextDuplicates duplicates =
-        new TextDuplicates(
-            JavaSparkContext.fromSparkContext(context.spark().sparkContext()), settings);
+    JavaSparkContext spark = JavaSparkContext.fromSparkContext(context.spark().sparkContext());
+    TextDuplicates duplicates = new TextDuplicates(spark, settings);
     try {
       long read = signatures.count();
       // Before signatures are written, which tell step select that all has been looked at.
@@ -140,34 +157,41 @@ final class PairDedup {
           known.select(columns).union(signatures.select(columns)),
           signedRows - restated + read,
           metrics);
-      if (read == 0) {
+      if (read == 0 && labelled().isEmpty()) {
         return new StepResult(0, 0, Map.of(), Map.of(), signedRows, metrics);
       }
-      JavaRDD<byte[]> edges =
-          duplicates.edges(
-              signatures.select("pair_id", "signature").toJavaRDD(),
-              read,
-              known.select("pair_id", "signature"),
-              signedRows - restated,
-              // A bucket's rows are of one domain: it is not asked for again.
-              withTexts(usable, "pair_id"));
-      if (semantic.on()) {
-        edges = edges.union(sameMeaning(usable, signatures, metrics));
+      JavaRDD<byte[]> edges = signedRows == 0 ? spark.emptyRDD() : known();
+      if (read > 0) {
+        edges =
+            edges.union(
+                duplicates.edges(
+                    signatures.select("pair_id", "signature").toJavaRDD(),
+                    read,
+                    known.select("pair_id", "signature"),
+                    signedRows - restated,
+                    // A bucket's rows are of one domain: it is not asked for again.
+                    withTexts(usable, "pair_id")));
+        if (semantic.on()) {
+          edges = edges.union(sameMeaning(usable, signatures, metrics));
+        }
       }
-      Clusters clusters =
-          Clusters.of(
-              context.spark(),
-              signedRows == 0 ? edges : edges.union(known()),
-              Clusters.DRIVER_EDGES);
+      Clusters clusters = Clusters.of(context.spark(), edges, Clusters.DRIVER_EDGES);
       Dataset<Row> labels = labels(usable, clusters).persist(StorageLevel.MEMORY_AND_DISK());
       try {
         ClusterLabels.check(clusters, labels);
+        if (read == 0) {
+          // Which one of a cluster is kept may be another: scores and evaluation sets change.
+          if (!ClusterLabels.fingerprint(labels).equals(ClusterLabels.fingerprint(labelled()))) {
+            replace(labels, signedRows);
+          }
+          return new StepResult(0, 0, Map.of(), Map.of(), signedRows, metrics);
+        }
         long dropped =
             signedRows == 0
                 ? clusters.nodes() - clusters.components()
                 : newlyDropped(labels, signatures);
         if (clusters.nodes() > 0 || !labelled().isEmpty()) {
-          warehouse.replace(Table.DUPLICATES, "kind = '" + KIND + "'", labels);
+          replace(labels, signedRows);
         }
         write(signatures, signedRows, restated);
         measure(clusters, duplicates.crowdedBuckets(), metrics);
@@ -312,14 +336,15 @@ final class PairDedup {
 
   /**
    * Returns the usable rows that have no signature, or another one now; nothing if rows are signed
-   * that are not there any more, as of a table that was made anew.
+   * that are not there any more, or if a cluster of duplicates falls apart.
    *
    * @param signed number of the signed rows, their {@link #IDS}, how many are restated, and the
    *     version of the table that they tell
    * @param current signed rows that are not restated
+   * @param restated those that are
    */
   private Optional<Dataset<Row>> unsigned(
-      Dataset<Row> usable, Row signed, Dataset<Row> current, long version) {
+      Dataset<Row> usable, Row signed, Dataset<Row> current, Dataset<Row> restated, long version) {
     Row all = usable.agg(count(lit(1)), IDS).first();
     if (signed.getLong(2) == 0) {
       Optional<Dataset<Row>> added =
@@ -337,9 +362,33 @@ final class PairDedup {
     // Ids first: the texts of old pairs are not to go through a shuffle.
     Dataset<Row> ids = usable.select(col("pair_id").as("id"));
     freshIds = ids.join(current, col("id").equalTo(col("pair_id")), "left_anti").persist();
-    return signed.getLong(0) - signed.getLong(2) + freshIds.count() == all.getLong(0)
-        ? Optional.of(spread(having(usable, freshIds)))
-        : Optional.empty();
+    boolean incremental =
+        signed.getLong(0) - signed.getLong(2) + freshIds.count() == all.getLong(0)
+            && (signed.getLong(2) == 0 || (areFresh(restated) && !fallApart(restated)));
+    return incremental ? Optional.of(spread(having(usable, freshIds))) : Optional.empty();
+  }
+
+  private boolean areFresh(Dataset<Row> restated) {
+    return restated.join(freshIds, col("id").equalTo(col("pair_id")), "left_anti").isEmpty();
+  }
+
+  /**
+   * Returns whether known duplicates are no longer of one domain: those of a cluster were, so that
+   * all of them are restated then, and alike, or none.
+   */
+  private boolean fallApart(Dataset<Row> restated) {
+    Column some = col("restated").gt(0).and(col("restated").lt(col("all")));
+    return !labelled()
+        .join(
+            restated.select("pair_id", "current_domain"), col("id").equalTo(col("pair_id")), "left")
+        .groupBy("cluster_id")
+        .agg(
+            count(lit(1)).as("all"),
+            count("current_domain").as("restated"),
+            min("current_domain").as("least"),
+            max("current_domain").as("most"))
+        .where(some.or(col("least").lt(col("most"))))
+        .isEmpty();
   }
 
   private Dataset<Row> spread(Dataset<Row> rows) {
@@ -427,19 +476,21 @@ final class PairDedup {
   }
 
   /**
-   * Kept is what trainers may have seen, then what no scoring model refuses, then the lowest
-   * iteration, first strategy, lowest id.
+   * Kept is what trainers may have seen, then what step {@code select} does not drop as refused by
+   * a scoring model or contaminated, then the lowest iteration, first strategy, lowest id.
    */
   private Dataset<Row> labels(Dataset<Row> usable, Clusters clusters) {
     Dataset<Row> selected =
         warehouse.latest(Table.PREFERENCE_PAIRS).select(col("pair_id").as("id"));
+    Dataset<Row> unwanted =
+        ScoreStep.refused(context).union(Contamination.contaminated(usable, warehouse));
     Dataset<Row> rows = usable.select(col("pair_id").as("id"), col("iteration"), col("strategy"));
     return ClusterLabels.of(
         clusters,
         KIND,
-        marked(marked(rows, selected, "selected"), ScoreStep.refused(context), "refused"),
+        marked(marked(rows, selected, "selected"), unwanted, "unwanted"),
         not(col("selected")),
-        col("refused"),
+        col("unwanted"),
         col("iteration"),
         col("strategy"),
         col("id"));
@@ -451,6 +502,15 @@ final class PairDedup {
         ? rows.withColumn(mark, lit(false))
         : rows.join(ids.distinct().withColumn(mark, lit(true)), new String[] {"id"}, "left")
             .withColumn(mark, coalesce(col(mark), lit(false)));
+  }
+
+  private void replace(Dataset<Row> labels, long signedRows) {
+    if (signedRows == 0 && !warehouse.latest(Table.SIGNATURES).isEmpty()) {
+      // Those of other settings, who would take the labels for theirs if this run died.
+      warehouse.replace(
+          Table.SIGNATURES, "true", context.spark().createDataFrame(List.of(), SIGNATURES));
+    }
+    warehouse.replace(Table.DUPLICATES, "kind = '" + KIND + "'", labels);
   }
 
   private void write(Dataset<Row> signatures, long signedRows, long restated) {

@@ -167,6 +167,26 @@ class TestContamination {
     }
   }
 
+  @Test
+  void ofDuplicatesOneIsKeptThatIsInNoEvaluationSet() throws IOException {
+    Warehouse warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
+    String asked = "Is there a red cube left of the ball?";
+    Pairs.add(
+        warehouse,
+        pair("a", id("image"), asked, "A beach.", "A boat.", "s", 1),
+        pair("b", id("image"), "Where?", "A beach.", "A boat.", "s", 2));
+    new DedupStep().run(context(warehouse, List.of()));
+    Path prompts = Files.writeString(folder.resolve("prompts.txt"), asked);
+    EvaluationSet set = new EvaluationSet("held-out", "", "", prompts.toString());
+
+    StepContext context = context(warehouse, List.of(set));
+    assertEquals(0, new DedupStep().run(context).read());
+
+    Row label = warehouse.read(Table.DUPLICATES).where("duplicate_of IS NOT NULL").first();
+    assertEquals(id("a"), label.getString(1));
+    assertEquals(id("b"), label.getString(3));
+  }
+
   private static Image image(Path file) throws IOException {
     byte[] bytes = Files.readAllBytes(file);
     RgbImage pixels = new ImageDecoder(ImageLimits.DEFAULTS).decode(bytes).image();

@@ -16,6 +16,7 @@ import io.github.pairloom.jobs.recipe.ErrorBudget;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RecoverySettings;
+import io.github.pairloom.jobs.recipe.RejectSettings;
 import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.jobs.select.Pairs;
@@ -27,8 +28,12 @@ import io.github.pairloom.udfs.dedup.ImageDedup;
 import io.github.pairloom.udfs.dedup.Jaccard;
 import io.github.pairloom.udfs.dedup.Shingles;
 import io.github.pairloom.udfs.dedup.TextDedup;
+import io.github.pairloom.udfs.similarity.SentenceEmbedder;
+import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -255,6 +260,31 @@ class TestDedupStep {
   }
 
   @Test
+  void anotherModelOfMeaningComparesAllAnew() throws IOException {
+    Path model = Files.createDirectories(folder.resolve("model"));
+    for (String file : List.of("model.onnx", "tokenizer.json")) {
+      String resource = file.replace("model", "").replace("tokenizer", "-tokenizer");
+      try (InputStream in =
+          SentenceEmbedder.class.getResourceAsStream("/all-minilm-l6-v2-q" + resource)) {
+        Files.copy(in, model.resolve(file));
+      }
+    }
+    Files.writeString(model.resolve("weights"), "others");
+    RejectSettings others =
+        new RejectSettings(
+            Pairs.REJECT.strategies(),
+            1,
+            new SimilaritySettings(model.toString(), SimilaritySettings.Scope.RESPONSE),
+            Pairs.REJECT.segments(),
+            null);
+    SemanticDedup semantic = new SemanticDedup(0.9);
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1));
+    assertEquals(1, dedup(settings(1), semantic).read());
+    assertEquals(0, dedup(settings(1), semantic).read());
+    assertEquals(1, dedup(settings(1), semantic, others).read());
+  }
+
+  @Test
   void aLargeGroupIsComparedWithinItsClustersHoweverItIsPartitioned() {
     Random random = new Random(SEED);
     List<Row> rows = new ArrayList<>();
@@ -329,6 +359,17 @@ class TestDedupStep {
   }
 
   @Test
+  void aPairThatAScoringModelRefusesLaterIsNoLongerKeptInPlaceOfAGoodOne() {
+    CandidatePair refused = pair("a", "A boat.", "s", 1);
+    Pairs.add(warehouse, refused, pair("b", "A boat.", "s", 2));
+    dedup(settings(1));
+    assertEquals(Map.of(id("a"), "kept", id("b"), id("a")), kept());
+    Pairs.addScore(warehouse, refused, -9, -1);
+    assertEquals(0, dedup(settings(1)).read());
+    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
+  }
+
+  @Test
   void aRunThatDiedBeforeItsSignaturesWereWrittenIsMadeGood() {
     Pairs.add(warehouse, pair("a", "A boat.", "s", 2), pair("b", "A boat.", "s", 1));
     dedup(settings(1));
@@ -352,6 +393,84 @@ class TestDedupStep {
     assertEquals(2, dedup(settings(1)).read());
     assertEquals(Map.of(), kept());
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
+  }
+
+  @Test
+  void pairsWithOtherTextsUnderTheSameIdsAreComparedAnew() throws IOException {
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A dog.", "s", 1));
+    dedup(settings(1));
+    FileUtils.deleteDirectory(new File(warehouse.path(Table.PAIRS)));
+    warehouse = new Warehouse(spark, warehouse.root());
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A boat.", "s", 1));
+    assertEquals(2, dedup(settings(1)).read());
+    assertEquals(2, kept().size());
+  }
+
+  @Test
+  void labelsThatAreGoneAreMadeAnew() throws IOException {
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A boat.", "s", 2));
+    dedup(settings(1));
+    Map<String, String> before = labels();
+    FileUtils.deleteDirectory(new File(warehouse.path(Table.DUPLICATES)));
+    warehouse = new Warehouse(spark, warehouse.root());
+    assertEquals(2, dedup(settings(1)).read());
+    assertEquals(before, labels());
+  }
+
+  @Test
+  void labelsOfOtherSettingsWhoseRunDiedAreNotTakenForTheirs() {
+    Pairs.add(
+        warehouse, pair("a", "A big old boat.", "s", 1), pair("b", "A big old boat here.", "s", 1));
+    dedup(settings(1));
+    assertEquals(Map.of(), kept());
+    String signatures = "ALTER TABLE delta.`" + warehouse.path(Table.SIGNATURES) + "` ";
+    String settings = warehouse.read(Table.SIGNATURES).first().getAs("settings_id");
+    // Of other settings no row can be written: the run dies there, after it has written its labels.
+    spark.sql(signatures + "ADD CONSTRAINT own CHECK (settings_id = '" + settings + "')");
+    assertThrows(Exception.class, () -> dedup(settings(0.5)));
+    spark.sql(signatures + "DROP CONSTRAINT own");
+    assertEquals(2, kept().size());
+    assertEquals(2, dedup(settings(1)).read());
+    assertEquals(Map.of(), kept());
+  }
+
+  @Test
+  void aPairWhoseDuplicateIsRemovedTogetherWithItsImageIsNoDuplicateAnyMore() {
+    pairsOfAnImageAndItsCopy();
+    spark.sql(
+        "DELETE FROM delta.`%s` WHERE pair_id = '%s'"
+            .formatted(warehouse.path(Table.PAIRS), id("b")));
+    removeImageLabels();
+    dedup(settings(1));
+    assertEquals(Map.of(), kept());
+    Pairs.add(warehouse, pair("c", "A dog.", "s", 1));
+    assertEquals(1, dedup(settings(1)).read());
+    assertEquals(2, warehouse.read(Table.SIGNATURES).count());
+  }
+
+  @Test
+  void pairsOfAnImageThatIsNoCopyAnyMoreAreNoDuplicatesOfItsPairs() {
+    pairsOfAnImageAndItsCopy();
+    removeImageLabels();
+    dedup(settings(1));
+    assertEquals(Map.of(), kept());
+  }
+
+  private void pairsOfAnImageAndItsCopy() {
+    spark.sql(
+        "INSERT INTO delta.`%s` VALUES ('image', '%s', '%s', '%s', 1.0)"
+            .formatted(warehouse.path(Table.DUPLICATES), id("copy"), id("copy"), id("image")));
+    Pairs.add(
+        warehouse,
+        pair("a", "A boat.", "s", 2),
+        pair("b", id("copy"), "Where?", "A beach.", "A boat.", "s", 1));
+    dedup(settings(1));
+    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
+  }
+
+  private void removeImageLabels() {
+    spark.sql(
+        "DELETE FROM delta.`%s` WHERE kind = 'image'".formatted(warehouse.path(Table.DUPLICATES)));
   }
 
   @Test
@@ -472,6 +591,10 @@ class TestDedupStep {
   }
 
   private StepResult dedup(TextDedup settings, SemanticDedup semantic) {
+    return dedup(settings, semantic, Pairs.REJECT);
+  }
+
+  private StepResult dedup(TextDedup settings, SemanticDedup semantic, RejectSettings reject) {
     Recipe recipe =
         new Recipe(
             "test-dedup",
@@ -479,7 +602,7 @@ class TestDedupStep {
             null,
             Pairs.MODEL,
             null,
-            Pairs.REJECT,
+            reject,
             Pairs.SCORE,
             new DedupSettings(
                 new ImageDedup(24, ImageDedup.Keep.LARGEST), settings, semantic, List.of()),
