@@ -57,6 +57,9 @@ final class TextDuplicates {
   private static final int PAIR = 2;
   private static final int SET_HEAD = 4;
 
+  /** Records that are as large as a set of n-grams: one of 250 words. */
+  private static final int SET_RECORDS = 64;
+
   /** Share of wrong hits of the filters, which cost a little and change nothing. */
   private static final double FILTER_ERROR = 0.001;
 
@@ -100,7 +103,8 @@ final class TextDuplicates {
     JavaRDD<Tuple2<Integer, byte[]>> rows =
         Blocks.shuffle(signed, byContent).mapPartitions(b -> distinct(b, bands, byBand));
     double threshold = settings.threshold();
-    int byRow = Blocks.partitions(spark, freshRows + knownRows);
+    // Of known rows only those in a pair with a new one come here.
+    int byRow = Blocks.partitions(spark, Math.max(freshRows + knownRows, freshRows * SET_RECORDS));
     LongAccumulator overfull = crowded;
     JavaRDD<Tuple2<Integer, byte[]>> pairs =
         keep(

@@ -44,6 +44,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.commons.io.FileUtils;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -114,6 +115,24 @@ class TestDedupStep {
       assertEquals(pairs.size() / batches, day.read());
     }
     assertEquals(full, labels(), RERUN);
+  }
+
+  @Test
+  void setsOfManyNewRowsAreInPartitionsOfTheirSize() {
+    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    Dataset<Row> none =
+        spark.createDataFrame(List.of(), StructType.fromDDL("pair_id STRING, signature BINARY"));
+    TextDuplicates duplicates = new TextDuplicates(context, settings(1));
+    try {
+      // Equal rows are in as many partitions as those that are alike.
+      assertEquals(
+          2 * 64,
+          duplicates
+              .edges(context.emptyRDD(), Blocks.PARTITION_RECORDS, none, 0, none)
+              .getNumPartitions());
+    } finally {
+      duplicates.release();
+    }
   }
 
   @Test
