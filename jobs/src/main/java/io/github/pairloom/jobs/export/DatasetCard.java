@@ -132,7 +132,7 @@ record DatasetCard(
         Preference pairs made by Pairloom: %d, over %d distinct images. Each row has an image, a
         prompt, a better response (`chosen`) and a worse one (`rejected`). It is meant for
         training vision-language models to prefer what the image shows over what is merely likely.
-        %s%s%s%s"""
+        %s%s%s%s%s"""
         .formatted(
             recipe,
             rows(),
@@ -152,6 +152,10 @@ record DatasetCard(
                 ExportStep.PAIR_OF_IMAGES,
                 "because both sides are one text, and no format here has a place for the\nsecond"
                     + " image."),
+            leftOut(
+                ExportStep.NOISE_OF_ANOTHER_MODEL,
+                "because their second image has noise on what another model saw, which cannot be\nmade"
+                    + " again as this recipe's model takes pictures."),
             leftOut(
                 ExportStep.IMAGES_ON_BOTH_SIDES,
                 "because one of their two images is for validation and the other is not."));

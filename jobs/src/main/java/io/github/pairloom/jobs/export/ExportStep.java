@@ -2,6 +2,7 @@ package io.github.pairloom.jobs.export;
 
 import io.delta.tables.DeltaTable;
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -10,6 +11,8 @@ import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.image.ImagePreprocessor;
+import io.github.pairloom.udfs.strategy.RejectedImage;
 import io.github.pairloom.udfs.vlm.ModelFiles;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -19,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -44,7 +48,8 @@ import org.apache.spark.sql.functions;
  * a second one. Where no format has them, they are dropped as {@value #PAIR_OF_IMAGES}. A pair with
  * the text {@value JsonLines#IMAGE_MARKER} is in no format, dropped as {@value #MARKER_IN_TEXT}:
  * trainers would take the text for the place of an image, and changing it would make it another
- * pair.
+ * pair. Nor is a pair in any whose rejected image, with noise on what another model saw,
+ * swift-jsonl wants and the recipe's model does not come to: {@value #NOISE_OF_ANOTHER_MODEL}.
  *
  * <p>An export is made whole and then put in place of the one before; see {@link ExportFolder} for
  * what that is worth on object stores. It is made anew if the table has had a commit since, or,
@@ -57,6 +62,9 @@ public final class ExportStep implements Step {
 
   /** Reason code of a pair whose sides differ in their images, where no format has such pairs. */
   public static final String PAIR_OF_IMAGES = "pair-of-images";
+
+  /** Reason code of a pair of noise on what another model saw, which takes pictures otherwise. */
+  public static final String NOISE_OF_ANOTHER_MODEL = "noise-of-another-model";
 
   /** Reason code of a pair whose two images were drawn for different splits. */
   public static final String IMAGES_ON_BOTH_SIDES = "images-on-both-sides";
@@ -118,14 +126,20 @@ public final class ExportStep implements Step {
     boolean ofImages = formats.stream().anyMatch(ExportFormat::hasPairsOfImages);
     Column text = functions.col("rejects").equalTo(CandidatePair.TEXT);
     Column marked = JsonLines.holdsMarker();
-    Column taken = functions.not(marked).and(ofImages ? functions.lit(true) : text);
+    Supplier<ImagePreprocessor> eye = new ModelFiles(context.recipe().model())::preprocessor;
+    Column foreign =
+        formats.contains(ExportFormat.SWIFT_JSONL)
+            ? foreignNoise(context, folder, pairs, eye)
+            : functions.lit(false);
+    Column taken = functions.not(marked.or(foreign)).and(ofImages ? functions.lit(true) : text);
     Row counts =
         pairs
             .agg(
                 functions.count(functions.lit(1)),
                 functions.count_if(taken),
                 functions.count_if(taken.and(text)),
-                functions.count_if(marked.and(ofImages ? functions.lit(true) : text)))
+                functions.count_if(marked.and(ofImages ? functions.lit(true) : text)),
+                functions.count_if(foreign.and(functions.not(marked))))
             .first();
     long read = counts.getLong(0);
     long chosenRows = counts.getLong(1);
@@ -133,7 +147,8 @@ public final class ExportStep implements Step {
     checkSomethingToExport(warehouse, read, chosenRows);
     SortedMap<String, Long> dropped = new TreeMap<>();
     drop(dropped, MARKER_IN_TEXT, counts.getLong(3));
-    drop(dropped, PAIR_OF_IMAGES, read - chosenRows - counts.getLong(3));
+    drop(dropped, NOISE_OF_ANOTHER_MODEL, counts.getLong(4));
+    drop(dropped, PAIR_OF_IMAGES, read - chosenRows - counts.getLong(3) - counts.getLong(4));
 
     Dataset<Row> chosen = pairs.where(taken);
     List<Split> splits =
@@ -148,7 +163,11 @@ public final class ExportStep implements Step {
     drop(dropped, IMAGES_ON_BOTH_SIDES, chosenRows - rows);
     Dataset<Row> exported = splits.stream().map(Split::pairs).reduce(Dataset::union).orElseThrow();
     List<Split> ofTexts = texts == rows ? splits : splits.stream().map(Split::ofTexts).toList();
-    checkNoneIsEmpty(formats.contains(ExportFormat.TRL_JSONL) ? ofTexts : splits, draw);
+    checkNoneIsEmpty(splits, draw);
+    if (formats.contains(ExportFormat.TRL_JSONL)) {
+      checkTexts(texts);
+      checkNoneIsEmpty(ofTexts, draw);
+    }
     SortedMap<String, Long> rowsOfSplits = new TreeMap<>();
     splits.forEach(split -> rowsOfSplits.put(split.name(), split.rows()));
     ExportWriter writer = new ExportWriter(context.spark(), folder.staged(), exported, splits);
@@ -166,7 +185,7 @@ public final class ExportStep implements Step {
           writer.writeImages(
               formats.contains(ExportFormat.SWIFT_JSONL) ? exported : exported.where(text),
               warehouse,
-              new ModelFiles(context.recipe().model())::preprocessor);
+              eye);
     }
     List<DataFile> data = writer.digests();
     DatasetCard card =
@@ -200,6 +219,47 @@ public final class ExportStep implements Step {
     return new StepResult(read, rows, dropped, Map.of(), 0, metrics(manifest));
   }
 
+  /**
+   * Returns which pairs have noise on what a model saw that takes pictures otherwise than {@code
+   * eye}. How it does is the same for all pairs of a model, so one of each is tried.
+   */
+  private static Column foreignNoise(
+      StepContext context,
+      ExportFolder folder,
+      Dataset<Row> pairs,
+      Supplier<ImagePreprocessor> eye) {
+    Column revision = functions.col("provenance.model_revision");
+    Column noise =
+        functions
+            .col("rejects")
+            .equalTo(CandidatePair.IMAGE)
+            .and(functions.col("provenance.transform.name").equalTo(RejectedImage.NOISE));
+    Dataset<Row> ofEach =
+        pairs
+            .where(noise)
+            .groupBy(revision)
+            .agg(functions.min("pair_id").as("of_each"))
+            .select("of_each");
+    List<Row> tried =
+        ModelRows.withImages(
+                context.warehouse(),
+                pairs
+                    .join(ofEach, functions.col("pair_id").equalTo(functions.col("of_each")))
+                    .select("pair_id", "image_id", "provenance"))
+            .collectAsList();
+    if (tried.isEmpty()) {
+      return functions.lit(false);
+    }
+    RejectedImageWriter writer =
+        new RejectedImageWriter(context.imageBytes(), eye.get(), folder.staged());
+    Object[] foreign =
+        tried.stream()
+            .filter(row -> !writer.canMake(row))
+            .map(row -> row.<Row>getAs("provenance").getAs("model_revision"))
+            .toArray();
+    return noise.and(revision.isin(foreign));
+  }
+
   private static Manifest.TableVersion version(StepContext context, Table table) {
     long version = context.warehouse().version(table);
     DeltaTable delta = DeltaTable.forPath(context.spark(), context.warehouse().path(table));
@@ -220,14 +280,17 @@ public final class ExportStep implements Step {
     }
   }
 
-  /** Fails if a split has no rows: readers of it would fail later, and say less. */
-  private static void checkNoneIsEmpty(List<Split> splits, Manifest.Draw draw) {
-    long rows = splits.stream().mapToLong(Split::rows).sum();
-    if (rows == 0) {
+  private static void checkTexts(long texts) {
+    if (texts == 0) {
       throw new JobException(
           "Cannot export for TRL: every pair rejects an image, and TRL has no place for a second"
               + " one. Take trl-jsonl out of export.formats, or add a strategy that rejects texts.");
     }
+  }
+
+  /** Fails if a split has no rows: readers of it would fail later, and say less. */
+  private static void checkNoneIsEmpty(List<Split> splits, Manifest.Draw draw) {
+    long rows = splits.stream().mapToLong(Split::rows).sum();
     for (Split split : splits) {
       if (split.rows() == 0) {
         throw new JobException(
@@ -249,10 +312,10 @@ public final class ExportStep implements Step {
     if (rows == 0) {
       throw new JobException(
           ("Cannot export pairs: all %d rows of table preference_pairs in %s reject an image, which"
-                  + " no format of export.formats has, or hold the text %s, which trainers take for"
-                  + " the place of one. Add the format swift-jsonl or a strategy that rejects texts,"
-                  + " or take the marker out of the source's texts and ingest them under a new"
-                  + " source name.")
+                  + " no format of export.formats has, or one with noise on what another model saw,"
+                  + " or hold the text %s, which trainers take for the place of an image. Add the"
+                  + " format swift-jsonl or a strategy that rejects texts, or take the marker out of"
+                  + " the source's texts and ingest them under a new source name.")
               .formatted(read, warehouse.root(), JsonLines.IMAGE_MARKER));
     }
   }

@@ -95,7 +95,8 @@ final class ExportWriter {
    *
    * @param shown pairs whose images are wanted
    * @param warehouse has table {@code images}
-   * @param eye gives how the model that made the pairs takes a picture; asked where images are made
+   * @param eye gives how the model takes a picture that noise was laid on; asked where images are
+   *     made
    * @throws JobException if an image is gone or has changed since ingest, or cannot be made again
    */
   Manifest.ImageFiles writeImages(

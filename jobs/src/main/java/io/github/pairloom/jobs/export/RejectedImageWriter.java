@@ -39,7 +39,7 @@ final class RejectedImageWriter extends ImageWriter {
   private transient RgbImage picture;
 
   /**
-   * @param eye how the model that made the pairs takes a picture
+   * @param eye how the model takes a picture that noise was laid on
    */
   RejectedImageWriter(ImageBytes source, ImagePreprocessor eye, StagedFiles target) {
     super(target);
@@ -62,6 +62,17 @@ final class RejectedImageWriter extends ImageWriter {
       return new ImageFile(JsonLines.madeImage(pairId), ImageEdits.toPng(rejected));
     } catch (BadImageException | IllegalArgumentException e) {
       throw new Problem("rejected image of pair " + pairId, e);
+    }
+  }
+
+  /** Returns whether a pair's image comes to the pixels that were recorded. */
+  boolean canMake(Row row) {
+    try {
+      file(row);
+      return true;
+    } catch (Problem e) {
+      // What is wrong with the picture itself is told when all are written.
+      return !(e.getCause() instanceof IllegalArgumentException);
     }
   }
 

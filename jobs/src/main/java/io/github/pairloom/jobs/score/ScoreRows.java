@@ -16,6 +16,7 @@ import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.image.ImageDefect;
+import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.strategy.RejectedImage;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
@@ -109,11 +110,7 @@ record ScoreRows(
       CompletableFuture<List<Reading>> rejectedSide =
           ofImages
               ? model
-                  .encode(
-                      RejectedImage.rebuild(
-                          pair.provenance().transform(),
-                          pictureOfRejected(pair, row, image),
-                          model::preprocess))
+                  .encode(rejectedImage(pair, pictureOfRejected(pair, row, image)))
                   .thenCompose(
                       features -> model.read(prompt, ImageView.full(features), List.of(chosen)))
               : seen.thenApply(readings -> readings.subList(1, 2));
@@ -137,6 +134,14 @@ record ScoreRows(
                       settings.leastMargin(),
                       scorer,
                       Versions.all()));
+    }
+
+    /** Returns what the model is to see; what was recorded, if it is the one that made the pair. */
+    private PixelTensor rejectedImage(CandidatePair pair, RgbImage picture) {
+      Transform transform = pair.provenance().transform();
+      return pair.provenance().modelRevision().equals(scorer.modelRevision())
+          ? RejectedImage.rebuild(transform, picture, model::preprocess)
+          : RejectedImage.show(transform, picture, model::preprocess);
     }
 
     private RgbImage pictureOfRejected(CandidatePair pair, Row row, ImageSight.Encoded image) {

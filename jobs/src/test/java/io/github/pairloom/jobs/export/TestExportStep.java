@@ -524,20 +524,23 @@ class TestExportStep {
             own,
             new Transform(
                 "other-image", Map.of("image-id", ContentId.of(IN_TAR)), id("pixels"), null));
-    add(text, crop, black, rotate, noise, other);
+    // What is no noise does not depend on the model.
+    CandidatePair dark =
+        ofImage("dark", own, new Transform("black", Map.of(), id("seen otherwise"), null));
+    add(text, crop, black, rotate, noise, other, dark);
 
     StepResult result = export(List.of(ExportFormat.values()));
 
-    assertEquals(6, result.written());
+    assertEquals(7, result.written());
     assertEquals(Map.of(), result.dropped());
     Path export = folder.resolve("warehouse/exports/test-pairs");
     assertEquals(
         List.of(text.pairId()),
         lines(export.resolve("trl")).stream().map(line -> line.get("pair_id").asText()).toList());
-    assertEquals(6, spark.read().parquet(export.resolve("parquet").toString()).count());
+    assertEquals(7, spark.read().parquet(export.resolve("parquet").toString()).count());
     Map<String, JsonNode> swift = new TreeMap<>();
     lines(export.resolve("swift")).forEach(line -> swift.put(line.get("pair_id").asText(), line));
-    assertEquals(6, swift.size());
+    assertEquals(7, swift.size());
     for (CandidatePair pair : List.of(text, crop, black, rotate, noise, other)) {
       JsonNode line = swift.get(pair.pairId());
       List<String> asked =
@@ -562,13 +565,13 @@ class TestExportStep {
         RejectedImage.rebuild(noisy, picture, EYE::apply),
         decoded(export, swift.get(noise.pairId())));
     assertEquals(
-        Stream.of(crop, black, rotate, noise).map(p -> p.pairId() + ".png").sorted().toList(),
+        Stream.of(crop, black, rotate, noise, dark).map(p -> p.pairId() + ".png").sorted().toList(),
         namesIn(export.resolve("images/rejected")));
-    assertEquals(3 + 4, result.metrics().get("images"));
+    assertEquals(3 + 5, result.metrics().get("images"));
 
     String card = Files.readString(export.resolve("README.md"));
-    assertTrue(card.contains("In 5 of them both sides are one text"), card);
-    assertTrue(card.contains("Without the 5 pairs of images: TRL has no place"), card);
+    assertTrue(card.contains("In 6 of them both sides are one text"), card);
+    assertTrue(card.contains("Without the 6 pairs of images: TRL has no place"), card);
     JsonNode header = new ObjectMapper(new YAMLFactory()).readTree(card.split("(?m)^---$", 3)[1]);
     assertEquals("swift", header.get("configs").get(1).get("config_name").asText());
     List<String> features = new ArrayList<>();
@@ -579,14 +582,14 @@ class TestExportStep {
         .forEach(feature -> features.add(feature.get("name").asText()));
     assertEquals(names(swift.get(text.pairId())), features);
     JsonNode manifest = JSON.readTree(export.resolve("manifest.json").toFile());
-    assertEquals(5, manifest.get("pairsOfImages").asInt());
+    assertEquals(6, manifest.get("pairsOfImages").asInt());
 
-    assertEquals(6, export(List.of(ExportFormat.values())).alreadyDone());
+    assertEquals(7, export(List.of(ExportFormat.values())).alreadyDone());
     StepResult forTrl = export(List.of(ExportFormat.TRL_JSONL));
     assertEquals(1, forTrl.written());
-    assertEquals(Map.of("pair-of-images", 5L), forTrl.dropped());
+    assertEquals(Map.of("pair-of-images", 6L), forTrl.dropped());
     assertFalse(Files.exists(export.resolve("images/rejected")));
-    assertTrue(Files.readString(export.resolve("README.md")).contains("Left out: 5, because both"));
+    assertTrue(Files.readString(export.resolve("README.md")).contains("Left out: 6, because both"));
   }
 
   @Test
@@ -615,18 +618,44 @@ class TestExportStep {
   }
 
   @Test
+  void noiseOnWhatAnotherModelSawIsLeftOutAndCounted() throws IOException {
+    byte[] own = ImageEdits.toPng(scene("000300.png"));
+    Files.write(photograph, own);
+    warehouse.append(
+        Table.IMAGES, Image.CODEC, List.of(image(photograph.toString(), 0, own, "png")));
+    Transform seen =
+        new Transform(
+            RejectedImage.NOISE,
+            Map.of("noise-steps", "500", "noise-key", "7"),
+            id("other pixels"),
+            null);
+    CandidatePair text = pair("text", own, "Where?", "Here.", "There.");
+    add(text, ofImage("noise", own, seen), ofImage("too", own, seen));
+
+    StepResult result = export(List.of(ExportFormat.TRL_JSONL, ExportFormat.SWIFT_JSONL));
+
+    assertEquals(1, result.written());
+    assertEquals(Map.of("noise-of-another-model", 2L), result.dropped());
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    assertTrue(
+        Files.readString(export.resolve("README.md")).contains("Left out: 2, because their"));
+    // These formats have no image of it.
+    assertEquals(3, export(List.of(ExportFormat.PARQUET)).written());
+  }
+
+  @Test
   void anImageThatCannotBeMadeAgainNamesItsPair() throws IOException {
     byte[] own = ImageEdits.toPng(scene("000300.png"));
     Files.write(photograph, own);
     warehouse.append(
         Table.IMAGES, Image.CODEC, List.of(image(photograph.toString(), 0, own, "png")));
-    CandidatePair black =
-        ofImage("black", own, new Transform("black", Map.of(), id("other pixels"), null));
-    add(black);
+    CandidatePair strange =
+        ofImage("strange", own, new Transform("mirror", Map.of(), id("pixels"), null));
+    add(strange);
     JobException e =
         assertThrows(JobException.class, () -> export(List.of(ExportFormat.SWIFT_JSONL)));
     assertTrue(
-        e.getMessage().contains("rejected image of pair " + black.pairId() + ": Cannot make"),
+        e.getMessage().contains("rejected image of pair " + strange.pairId() + ": Cannot make"),
         e.getMessage());
     e = assertThrows(JobException.class, () -> export(BOTH));
     assertTrue(e.getMessage().contains("every pair rejects an image"), e.getMessage());

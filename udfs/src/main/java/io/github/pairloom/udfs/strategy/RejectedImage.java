@@ -20,12 +20,14 @@ import java.util.function.Function;
  * @param transform what was done, with the hash of {@code pixels}
  */
 public record RejectedImage(PixelTensor pixels, Transform transform) {
-  static final String NOISE = "diffusion-noise";
   static final String CROP = "crop";
   static final String BLACK = "black";
   static final String ROTATE = "rotate";
   static final String OTHER_IMAGE = "other-image";
   static final String RETRIEVED_IMAGE = "retrieved-image";
+
+  /** Transform of the image as the model takes it, so that a model's noise is its own. */
+  public static final String NOISE = "diffusion-noise";
 
   /** Parameter of another image: its id. */
   public static final String IMAGE_ID = "image-id";
@@ -122,39 +124,7 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
    */
   public static PixelTensor rebuild(
       Transform transform, RgbImage picture, Function<RgbImage, PixelTensor> eye) {
-    Map<String, String> with = transform.parameters();
-    PixelTensor again =
-        transform.name().equals(NOISE)
-            ? noise(
-                    eye.apply(picture),
-                    Integer.parseInt(with.get(STEPS)),
-                    new KeyedRandom(Long.parseLong(with.get(NOISE_KEY))))
-                .pixels
-            : eye.apply(edit(transform.name(), with, picture));
-    checkSame(again, transform);
-    return again;
-  }
-
-  /**
-   * Returns the rejected image as a picture, made again: at the size of {@code picture}, but for
-   * noise, which lies on what the model saw and is shown at its size, cut off at black and white.
-   *
-   * @param transform what was recorded
-   * @param picture the pair's own picture
-   * @param eye how the model takes a picture
-   * @throws IllegalArgumentException as {@link #rebuild}
-   */
-  public static RgbImage rebuildPicture(
-      Transform transform, RgbImage picture, ImagePreprocessor eye) {
-    if (transform.name().equals(NOISE)) {
-      return eye.picture(rebuild(transform, picture, eye::apply));
-    }
-    RgbImage edited = edit(transform.name(), transform.parameters(), picture);
-    checkSame(eye.apply(edited), transform);
-    return edited;
-  }
-
-  private static void checkSame(PixelTensor again, Transform transform) {
+    PixelTensor again = show(transform, picture, eye);
     check(
         again.sha256().equals(transform.pixelsSha256()),
         "Cannot make the image again: %s gives pixels %s, recorded are %s. Is it the same picture,"
@@ -162,6 +132,48 @@ public record RejectedImage(PixelTensor pixels, Transform transform) {
         transform.name(),
         again.sha256(),
         transform.pixelsSha256());
+    return again;
+  }
+
+  /**
+   * Returns the pixels that any model's vision encoder is given for the rejected image: what was
+   * done, done to what this model takes. Those that were recorded only if it takes pictures as the
+   * model does that the pair was made with.
+   *
+   * @param transform what was recorded
+   * @param picture as {@link #rebuild}
+   * @param eye how the model takes a picture
+   * @throws IllegalArgumentException if this is no transform of a whole image
+   */
+  public static PixelTensor show(
+      Transform transform, RgbImage picture, Function<RgbImage, PixelTensor> eye) {
+    Map<String, String> with = transform.parameters();
+    return transform.name().equals(NOISE)
+        ? noise(
+                eye.apply(picture),
+                Integer.parseInt(with.get(STEPS)),
+                new KeyedRandom(Long.parseLong(with.get(NOISE_KEY))))
+            .pixels
+        : eye.apply(edit(transform.name(), with, picture));
+  }
+
+  /**
+   * Returns the rejected image as a picture, made again: at the size of {@code picture} and
+   * whatever the model, but for noise, which lies on what the model saw and is shown at its size,
+   * cut off at black and white.
+   *
+   * @param transform what was recorded
+   * @param picture the pair's own picture
+   * @param eye how the model takes a picture
+   * @throws IllegalArgumentException if this is no transform of a whole image, or if noise comes to
+   *     other pixels than were recorded
+   */
+  public static RgbImage rebuildPicture(
+      Transform transform, RgbImage picture, ImagePreprocessor eye) {
+    if (transform.name().equals(NOISE)) {
+      return eye.picture(rebuild(transform, picture, eye::apply));
+    }
+    return edit(transform.name(), transform.parameters(), picture);
   }
 
   static void checkSteps(int steps) {
