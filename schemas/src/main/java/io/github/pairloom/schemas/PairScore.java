@@ -29,6 +29,7 @@ import java.util.Map;
  * @param modelRevision SHA-256 (hex) over its files
  * @param tokenizerSha256 SHA-256 (hex) of its {@code tokenizer.json}
  * @param promptTemplateSha256 SHA-256 (hex) of its chat template's text
+ * @param settingsId SHA-256 (hex) of the recipe's settings that shape a score
  * @param engine versions of pairloom, djl and onnxruntime
  */
 public record PairScore(
@@ -51,6 +52,7 @@ public record PairScore(
     String modelRevision,
     String tokenizerSha256,
     String promptTemplateSha256,
+    String settingsId,
     Map<String, String> engine) {
   public static final RecordCodec<PairScore> CODEC = RecordCodec.of(Table.SCORES, PairScore.class);
 
@@ -70,6 +72,7 @@ public record PairScore(
     checkId("model_revision", modelRevision);
     checkId("tokenizer_sha256", tokenizerSha256);
     checkId("prompt_template_sha256", promptTemplateSha256);
+    checkId("settings_id", settingsId);
     engine = Map.copyOf(engine);
     check(
         dropReason != null
@@ -84,9 +87,13 @@ public record PairScore(
         verdict);
   }
 
-  /** The scoring model. */
+  /** The scoring model, and the settings that it scores by. */
   public record Scorer(
-      String modelId, String modelRevision, String tokenizerSha256, String promptTemplateSha256)
+      String modelId,
+      String modelRevision,
+      String tokenizerSha256,
+      String promptTemplateSha256,
+      String settingsId)
       implements Serializable {}
 
   /**
@@ -130,6 +137,7 @@ public record PairScore(
         scorer.modelRevision,
         scorer.tokenizerSha256,
         scorer.promptTemplateSha256,
+        scorer.settingsId,
         engine);
   }
 
@@ -167,6 +175,7 @@ public record PairScore(
         scorer.modelRevision,
         scorer.tokenizerSha256,
         scorer.promptTemplateSha256,
+        scorer.settingsId,
         engine);
   }
 }

@@ -39,11 +39,12 @@ CREATE TABLE IF NOT EXISTS {table} (
   model_revision STRING NOT NULL COMMENT 'SHA-256 over the model\'s files, its tokenizer among them',
   tokenizer_sha256 STRING NOT NULL COMMENT 'SHA-256 of tokenizer.json: token counts and arrays compare only where it is the same',
   prompt_template_sha256 STRING NOT NULL COMMENT 'SHA-256 of the chat template\'s text',
+  settings_id STRING NOT NULL COMMENT 'SHA-256 of the recipe\'s settings that shape a score: dedup and select heed those of the recipe\'s settings and models as they are now',
   engine MAP<STRING, STRING> NOT NULL COMMENT 'Versions of pairloom, djl and onnxruntime'
 ) USING delta
 COMMENT 'Log-probabilities of both sides of pairs under reference models, with the image and without'
 TBLPROPERTIES (
-  'delta.constraints.ids_are_sha256' = 'score_id RLIKE "^[0-9a-f]{64}$" AND pair_id RLIKE "^[0-9a-f]{64}$" AND model_revision RLIKE "^[0-9a-f]{64}$" AND tokenizer_sha256 RLIKE "^[0-9a-f]{64}$"',
+  'delta.constraints.ids_are_sha256' = 'score_id RLIKE "^[0-9a-f]{64}$" AND pair_id RLIKE "^[0-9a-f]{64}$" AND model_revision RLIKE "^[0-9a-f]{64}$" AND tokenizer_sha256 RLIKE "^[0-9a-f]{64}$" AND settings_id RLIKE "^[0-9a-f]{64}$"',
   'delta.constraints.scored_or_dropped' = 'drop_reason IS NOT NULL OR (margin IS NOT NULL AND chosen_visual_dependency IS NOT NULL AND verdict IS NOT NULL AND verdict IN ("chosen-preferred", "rejected-preferred"))',
   'delta.constraints.log_probs_are_not_positive' = 'drop_reason IS NOT NULL OR (chosen.log_prob <= 0.001 AND rejected.log_prob <= 0.001 AND chosen.tokens > 0 AND rejected.tokens > 0)'
 )

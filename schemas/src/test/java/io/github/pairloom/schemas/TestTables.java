@@ -437,7 +437,7 @@ class TestTables {
         new Transform(Transform.ABSENT, Map.of(), ID, List.of()),
         false,
         0,
-        new PairScore.Scorer("models/demo", ID, ID, ID),
+        new PairScore.Scorer("models/demo", ID, ID, ID, ID),
         Map.of("pairloom", "0.1"));
   }
 

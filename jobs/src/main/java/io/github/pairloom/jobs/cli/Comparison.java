@@ -12,7 +12,9 @@ import static org.apache.spark.sql.functions.length;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.when;
 
+import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
@@ -46,7 +48,8 @@ final class Comparison {
   private Comparison() {}
 
   /** Returns the table, or empty if fewer than two strategies have made pairs. */
-  static Optional<TextTable> of(Warehouse warehouse) {
+  static Optional<TextTable> of(StepContext context) {
+    Warehouse warehouse = context.warehouse();
     Column parameters = col("provenance.strategy_parameters");
     // Strategies of one name are told apart by what they were told to use.
     Column what = coalesce(parameters.getItem("judge"), parameters.getItem("policy"));
@@ -59,8 +62,7 @@ final class Comparison {
                 when(what.isNull(), col("strategy"))
                     .otherwise(concat(col("strategy"), lit(", "), what)));
     Dataset<Row> scores =
-        warehouse
-            .read(Table.SCORES)
+        ScoreStep.current(context)
             .where(col("drop_reason").isNull())
             .groupBy(col("pair_id").as("scored"))
             .agg(

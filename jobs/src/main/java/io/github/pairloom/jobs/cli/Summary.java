@@ -47,7 +47,7 @@ final class Summary {
     if (!context.recipe().export().formats().isEmpty()) {
       out.println("Exports  " + exports(context.recipe()));
     }
-    Comparison.of(context.warehouse())
+    Comparison.of(context)
         .ifPresent(
             comparison -> {
               out.println();

@@ -20,7 +20,9 @@ import java.util.List;
  */
 public record ScoreSettings(
     @Setting(
-            value = "Models that score, as under model; none: the recipe's own model alone",
+            value =
+                "Models that score, as under model; none: the recipe's own model alone. Scores by"
+                    + " others, and by other settings of score, count no more",
             defaults = "[]")
         List<ModelSpec> models,
     @Setting(

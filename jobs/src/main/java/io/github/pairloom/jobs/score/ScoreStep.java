@@ -51,10 +51,11 @@ public final class ScoreStep implements Step {
     List<ModelSpec> models = models(context.recipe());
     models.forEach(context::checkDevices);
     Dataset<Row> pairs = usable(context);
+    ModelCounters counters = ModelCounters.register(context.spark());
     // One model after the other: an executor need not hold several at once.
     StepResult all = new StepResult(0, 0, Map.of(), Map.of(), 0, Map.of());
     for (ModelSpec model : models) {
-      all = sum(all, score(context, pairs, model));
+      all = sum(all, score(context, pairs, model, counters));
     }
     if (all.read() + all.alreadyDone() == 0) {
       throw nothingToScore(context);
@@ -71,7 +72,42 @@ public final class ScoreStep implements Step {
         context.recipe().score().keepRejectedPreferred()
             ? lit(false)
             : col("verdict").equalTo(PairScore.REJECTED_PREFERRED);
-    return context.warehouse().latest(Table.SCORES).where(verdict).select(col("pair_id").as("id"));
+    return current(context).where(verdict).select(col("pair_id").as("id"));
+  }
+
+  /**
+   * Returns the rows of {@code scores} by the recipe's models and settings as they are now.
+   *
+   * <p>Models are told apart without their files, which need not be on this machine: by the
+   * recipe's sha256, or else by the revisions that rows with the model's path have. Where no row
+   * has the path, the model may have been moved, and those of all models with its settings count.
+   */
+  public static Dataset<Row> current(StepContext context) {
+    Dataset<Row> scores = context.warehouse().latest(Table.SCORES);
+    List<Row> scorers =
+        scores.select("settings_id", "model_id", "model_revision").distinct().collectAsList();
+    Column current = lit(false);
+    for (ModelSpec spec : models(context.recipe())) {
+      String settingsId = context.recipe().scoreId(spec);
+      String pinned = spec.sha256();
+      List<Row> alike =
+          scorers.stream().filter(row -> row.getString(0).equals(settingsId)).toList();
+      List<Row> own =
+          alike.stream()
+              .filter(
+                  row ->
+                      pinned.isEmpty()
+                          ? row.getString(1).equals(spec.path())
+                          : row.getString(2).equals(pinned))
+              .toList();
+      Object[] revisions =
+          (own.isEmpty() && pinned.isEmpty() ? alike : own)
+              .stream().map(row -> row.getString(2)).distinct().toArray();
+      current =
+          current.or(
+              col("settings_id").equalTo(settingsId).and(col("model_revision").isin(revisions)));
+    }
+    return scores.where(current);
   }
 
   @Override
@@ -79,7 +115,7 @@ public final class ScoreStep implements Step {
     Dataset<Row> pairs = usable(context);
     long rows = 0;
     for (ModelSpec spec : models(context.recipe())) {
-      Dataset<Row> candidates = candidates(context, pairs, spec, scorer(spec));
+      Dataset<Row> candidates = candidates(context, pairs, scorer(context.recipe(), spec));
       rows += ModelRows.pending(context, Table.SCORES, "score_id", candidates).amount();
     }
     if (rows == 0 && pairs.isEmpty()) {
@@ -99,35 +135,36 @@ public final class ScoreStep implements Step {
     return recipe.score().models().isEmpty() ? List.of(recipe.model()) : recipe.score().models();
   }
 
-  private static PairScore.Scorer scorer(ModelSpec spec) {
+  private static PairScore.Scorer scorer(Recipe recipe, ModelSpec spec) {
     ModelFiles files = new ModelFiles(spec);
     ModelIdentity identity = files.identity();
     return new PairScore.Scorer(
         identity.id(),
         identity.revision(),
         files.tokenizerSha256(),
-        identity.promptTemplateSha256());
+        identity.promptTemplateSha256(),
+        recipe.scoreId(spec));
   }
 
   private static Dataset<Row> candidates(
-      StepContext context, Dataset<Row> pairs, ModelSpec spec, PairScore.Scorer scorer) {
+      StepContext context, Dataset<Row> pairs, PairScore.Scorer scorer) {
     Column scoreId =
         sha2(
             concat_ws(
                 " ",
                 col("pair_id"),
-                lit(context.recipe().scoreId(spec)),
+                lit(scorer.settingsId()),
                 lit(scorer.modelRevision()),
                 lit(scorer.promptTemplateSha256())),
             256);
     return ModelRows.withImages(context.warehouse(), pairs.withColumn("score_id", scoreId));
   }
 
-  private static StepResult score(StepContext context, Dataset<Row> pairs, ModelSpec spec) {
+  private static StepResult score(
+      StepContext context, Dataset<Row> pairs, ModelSpec spec, ModelCounters counters) {
     Recipe recipe = context.recipe();
-    PairScore.Scorer scorer = scorer(spec);
-    Dataset<Row> candidates = candidates(context, pairs, spec, scorer);
-    ModelCounters counters = ModelCounters.register(context.spark());
+    PairScore.Scorer scorer = scorer(recipe, spec);
+    Dataset<Row> candidates = candidates(context, pairs, scorer);
     return ModelRows.run(
         context,
         Table.SCORES,
@@ -175,7 +212,7 @@ public final class ScoreStep implements Step {
         sum(a.dropped(), b.dropped()),
         sum(a.quarantined(), b.quarantined()),
         a.alreadyDone() + b.alreadyDone(),
-        // Of the last model: means cannot be added.
+        // Counted on from model to model.
         b.metrics());
   }
 

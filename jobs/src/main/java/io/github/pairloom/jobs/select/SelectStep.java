@@ -120,8 +120,7 @@ public final class SelectStep implements Step {
   /** Returns one row of {@code selections} for every row of {@code unjudged}. */
   private static Dataset<Row> verdicts(
       StepContext context, Dataset<Row> unjudged, Dataset<Row> kept, Map<String, Double> metrics) {
-    Warehouse warehouse = context.warehouse();
-    // What a run that died had kept already is not asked again.
+    // What trainers may have seen is not asked again.
     Dataset<Row> open = labelled(context, without(unjudged, kept));
     SelectSettings settings = context.recipe().select();
     Embedded embedded = settings.wantsEmbeddings() ? embed(context, open, metrics) : null;
@@ -133,7 +132,7 @@ public final class SelectStep implements Step {
         choice.takesAll()
             ? scored.apply(open)
             : choice.judge(
-                scored.apply(described(warehouse, open)), scored.apply(described(warehouse, kept)));
+                scored.apply(described(context, open)), scored.apply(described(context, kept)));
     return withScores(judged)
         .union(
             withScores(
@@ -258,12 +257,14 @@ public final class SelectStep implements Step {
   }
 
   /** Adds what the recipe's expressions may name besides: the source, and means of the scores. */
-  private static Dataset<Row> described(Warehouse warehouse, Dataset<Row> pairs) {
+  private static Dataset<Row> described(StepContext context, Dataset<Row> pairs) {
     Dataset<Row> sources =
-        warehouse.latest(Table.SAMPLES).select(col("sample_id").as("sample"), col("source"));
+        context
+            .warehouse()
+            .latest(Table.SAMPLES)
+            .select(col("sample_id").as("sample"), col("source"));
     Dataset<Row> scores =
-        warehouse
-            .latest(Table.SCORES)
+        ScoreStep.current(context)
             .groupBy(col("pair_id").as("scored"))
             .agg(
                 avg("margin").as("margin"),

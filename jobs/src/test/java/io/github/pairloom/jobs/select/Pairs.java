@@ -130,22 +130,26 @@ public final class Pairs {
   /** Returns a context with a recipe that says no more than what is selected and exported. */
   public static StepContext context(
       SparkSession spark, Warehouse warehouse, SelectSettings select, ExportSettings export) {
-    Recipe recipe =
-        new Recipe(
-            "test-pairs",
-            7,
-            null,
-            MODEL,
-            null,
-            REJECT,
-            SCORE,
-            null,
-            select,
-            export,
-            new ErrorBudget(0, 0),
-            new RecoverySettings(20000, 900, List.of()),
-            RemoteSettings.DEFAULTS);
-    return new StepContext(spark, warehouse, recipe);
+    return new StepContext(spark, warehouse, recipe(MODEL, SCORE, select, export));
+  }
+
+  /** Returns a recipe that says no more than this. */
+  public static Recipe recipe(
+      ModelSpec model, ScoreSettings score, SelectSettings select, ExportSettings export) {
+    return new Recipe(
+        "test-pairs",
+        7,
+        null,
+        model,
+        null,
+        REJECT,
+        score,
+        null,
+        select,
+        export,
+        new ErrorBudget(0, 0),
+        new RecoverySettings(20000, 900, List.of()),
+        RemoteSettings.DEFAULTS);
   }
 
   /** Returns the id of whatever {@code name} names. */
@@ -343,16 +347,36 @@ public final class Pairs {
             made.engine()));
   }
 
-  /** Adds the score of a pair whose sides have these log-probabilities. */
+  /** Adds the score of a pair whose sides have these log-probabilities, by the recipe's model. */
   public static void addScore(
       Warehouse warehouse, CandidatePair pair, double chosen, double rejected) {
+    addScore(warehouse, pair, chosen, rejected, scorer(MODEL, SCORE));
+  }
+
+  /** Returns {@code model} as rows name it; its revision is the id of its path. */
+  public static PairScore.Scorer scorer(ModelSpec model, ScoreSettings score) {
+    return new PairScore.Scorer(
+        model.path(),
+        id(model.path()),
+        id("tokens"),
+        id("template"),
+        recipe(model, score, null, null).scoreId(model));
+  }
+
+  /** Adds the score that {@code scorer} gives to a pair. */
+  public static void addScore(
+      Warehouse warehouse,
+      CandidatePair pair,
+      double chosen,
+      double rejected,
+      PairScore.Scorer scorer) {
     Likelihood blind = new Likelihood(-20, 0, 10, null);
     warehouse.append(
         Table.SCORES,
         PairScore.CODEC,
         List.of(
             PairScore.of(
-                id("score of " + pair.pairId()),
+                id("score of " + pair.pairId() + scorer),
                 pair.pairId(),
                 pair.sampleId(),
                 pair.imageId(),
@@ -363,7 +387,7 @@ public final class Pairs {
                 new Transform(Transform.ABSENT, Map.of(), id("pixels"), List.of()),
                 false,
                 0,
-                new PairScore.Scorer("models/demo", id("model"), id("tokens"), id("template")),
+                scorer,
                 Map.of())));
   }
 
