@@ -52,6 +52,9 @@ final class Sessions implements AutoCloseable {
     // What dedup keeps between queries is mostly ids, which do not get smaller; other steps keep a
     // batch of rows, on disk where memory is short.
     conf.setIfMissing("spark.sql.inMemoryColumnarStorage.compressed", "false");
+    // A sort for the best rows holds as many in one task's memory; with more, all are sorted, which
+    // spills to disk.
+    conf.setIfMissing("spark.sql.execution.topKSortFallbackThreshold", "100000");
     // A table's times mean the same on every machine.
     conf.setIfMissing("spark.sql.session.timeZone", "UTC");
     if (!conf.contains("spark.master") || conf.get("spark.master").startsWith("local")) {

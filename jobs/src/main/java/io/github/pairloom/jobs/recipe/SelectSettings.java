@@ -22,7 +22,9 @@ public record SelectSettings(
     @Setting(
             value =
                 "What a pair must meet, in order, such as {name: short, where: \"length(chosen) <"
-                    + " 2000\"}; the first that it does not meet is its drop_reason",
+                    + " 2000\"}; the first that it does not meet is its drop_reason. What has no value,"
+                    + " such as a division by 0, is not met. A pair's duplicates are dropped even where"
+                    + " it is dropped itself by filters, cuts, quotas or the budget",
             defaults = "[]")
         List<Filter> filters,
     @Setting(
@@ -42,8 +44,8 @@ public record SelectSettings(
     @Setting(value = "Most pairs in all; 0: no bound", defaults = "0") long budget,
     @Setting(
             value =
-                "SQL: where quotas or the budget do not let all in, those of the highest values;"
-                    + " empty, and among equals: drawn by seed and pair_id",
+                "SQL: where quotas or the budget do not let all in, those of the highest values, NULL"
+                    + " the lowest; empty, and among equals: drawn by seed and pair_id",
             defaults = "")
         String prefer) {
   public SelectSettings {
@@ -95,7 +97,9 @@ public record SelectSettings(
               defaults = "score")
           Type type,
       @Setting(
-              value = "SQL for a number, the better the higher, such as margin; none for k-center",
+              value =
+                  "SQL for a number, the better the higher, such as margin; what has no value, such"
+                      + " as a division by 0, is the lowest. None for k-center",
               defaults = "")
           String by,
       @Setting("Share that goes on of the run's pairs that are left, above 0 and at most 1")

@@ -7,17 +7,21 @@ import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.nanvl;
+import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.row_number;
 import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.recipe.SelectSettings;
-import java.util.function.Supplier;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.util.function.Function;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RuntimeConfig;
 import org.apache.spark.sql.expressions.Window;
 
 /**
@@ -32,6 +36,8 @@ final class Choice {
 
   /** Reason code of a pair beyond the budget. */
   static final String OVER_BUDGET = "over-budget";
+
+  private static final String ANSI = "spark.sql.ansi.enabled";
 
   private final SelectSettings settings;
   private final long seed;
@@ -70,17 +76,19 @@ final class Choice {
             .withColumn("spread", lit(null).cast("double"));
     for (SelectSettings.Filter filter : settings.filters()) {
       Dataset<Row> before = judged;
-      Column met = coalesce(expr(filter.where()).cast("boolean"), lit(false));
       judged =
           sql(
+              before,
               "filters." + filter.name() + ".where",
               filter.where(),
-              () ->
+              where ->
                   before.withColumn(
                       "drop_reason",
                       coalesce(
                           col("drop_reason"),
-                          when(met.equalTo(lit(false)), "filter-" + filter.name()))));
+                          when(
+                              not(coalesce(where.cast("boolean"), lit(false))),
+                              "filter-" + filter.name()))));
     }
     for (SelectSettings.Cut cut : settings.cuts()) {
       judged = cut(judged, cut);
@@ -97,7 +105,11 @@ final class Choice {
 
   private Dataset<Row> cut(Dataset<Row> judged, SelectSettings.Cut cut) {
     long left = judged.where(col("drop_reason").isNull()).count();
-    long most = (long) Math.ceil(left * cut.best());
+    long most =
+        BigDecimal.valueOf(cut.best())
+            .multiply(BigDecimal.valueOf(left))
+            .setScale(0, RoundingMode.CEILING)
+            .longValue();
     Dataset<Row> ranked =
         switch (cut.type()) {
           case SCORE -> withWorth(judged, "cuts." + cut.name() + ".by", cut.by());
@@ -129,16 +141,18 @@ final class Choice {
   /** Adds column {@code worth}, the better the higher. */
   private static Dataset<Row> withWorth(Dataset<Row> pairs, String key, String expression) {
     Column least = lit(Double.NEGATIVE_INFINITY);
-    Column worth = nanvl(coalesce(expr(expression).cast("double"), least), least);
-    return sql(key, expression, () -> pairs.withColumn("worth", worth));
+    return sql(
+        pairs,
+        key,
+        expression,
+        value -> pairs.withColumn("worth", nanvl(coalesce(value.cast("double"), least), least)));
   }
 
   private static Dataset<Row> bounded(
       Dataset<Row> judged, Dataset<Row> kept, SelectSettings.Quota quota) {
     Column free = col("drop_reason").isNull();
-    Column kind = coalesce(expr(quota.by()).cast("string"), lit(""));
     Dataset<Row> before =
-        sql("quotas.by", quota.by(), () -> judged.withColumn("kind", kind))
+        withKind(judged, "kind", quota)
             // Rows that are dropped already take nobody's place.
             .withColumn("free", free)
             .withColumn(
@@ -148,7 +162,7 @@ final class Choice {
                         Window.partitionBy("kind", "free")
                             .orderBy(col("worth").desc(), col("draw"), col("pair_id"))));
     Dataset<Row> taken =
-        kept.withColumn("taken_kind", kind).groupBy("taken_kind").agg(count(lit(1)).as("taken"));
+        withKind(kept, "taken_kind", quota).groupBy("taken_kind").agg(count(lit(1)).as("taken"));
     return before
         .join(broadcast(taken), col("kind").equalTo(col("taken_kind")), "left")
         .withColumn(
@@ -159,6 +173,15 @@ final class Choice {
                     col("place").plus(coalesce(col("taken"), lit(0L))).gt(quota.most()),
                     OVER_QUOTA)))
         .drop("kind", "free", "place", "taken_kind", "taken");
+  }
+
+  private static Dataset<Row> withKind(
+      Dataset<Row> pairs, String column, SelectSettings.Quota quota) {
+    return sql(
+        pairs,
+        "quotas.by",
+        quota.by(),
+        kind -> pairs.withColumn(column, coalesce(kind.cast("string"), lit(""))));
   }
 
   /** Drops all but the {@code most} best of those that are left. */
@@ -177,9 +200,18 @@ final class Choice {
         .drop("winner");
   }
 
-  private static Dataset<Row> sql(String key, String text, Supplier<Dataset<Row>> use) {
+  /**
+   * Has a recipe's expression used. Where it has no value for a row, as where it divides by 0, it
+   * is NULL, also in lines of Spark in which that would end the query: expressions keep the mode
+   * that they are analysed in.
+   */
+  private static Dataset<Row> sql(
+      Dataset<Row> pairs, String key, String text, Function<Column, Dataset<Row>> use) {
+    RuntimeConfig conf = pairs.sparkSession().conf();
+    String ansi = conf.get(ANSI);
+    conf.set(ANSI, "false");
     try {
-      return use.get();
+      return use.apply(expr(text));
     } catch (Exception e) {
       // Scala's exceptions are not declared; what else comes is not about the expression.
       if (e instanceof AnalysisException) {
@@ -192,6 +224,8 @@ final class Choice {
             e);
       }
       throw e;
+    } finally {
+      conf.set(ANSI, ansi);
     }
   }
 }

@@ -9,6 +9,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Pending;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
@@ -37,15 +38,18 @@ import org.apache.spark.sql.Row;
  * <p>A pair with a drop_reason of its own is dropped for that reason, one whose rejected side a
  * scoring model prefers as {@value PairScore#REJECTED_PREFERRED} (unless the recipe keeps these),
  * one whose two texts another pair has the other way round, or such as mean the same, as {@value
- * DedupStep#CONTRADICTION}, one of an evaluation set's image or prompt for that, and one that step
- * {@code dedup} labels as a duplicate as {@value DedupStep#DUPLICATE_PAIR} of the pair that is
- * kept. A verdict stands: a better duplicate that comes later does not replace a kept pair, for
- * trainers may have seen it; that is why dedup keeps what is in {@code preference_pairs}. Of the
- * others, the recipe's filters, quotas and budget take their share ({@link Choice}), by what their
- * prompts and chosen responses mean if the recipe asks for it ({@link Diversity}, {@link Spread}).
+ * DedupStep#CONTRADICTION}, one with an evaluation set's image on either side, or its prompt, for
+ * that, and one that step {@code dedup} labels as a duplicate as {@value DedupStep#DUPLICATE_PAIR}
+ * of the pair that is kept. A verdict stands: a better duplicate that comes later does not replace
+ * a kept pair, for trainers may have seen it; that is why dedup keeps what is in {@code
+ * preference_pairs}. Of the others, the recipe's filters, quotas and budget take their share
+ * ({@link Choice}), by what their prompts and chosen responses mean if the recipe asks for it
+ * ({@link Diversity}, {@link Spread}).
  *
- * <p>Rows are added to {@code preference_pairs} first. A run that dies before their verdicts are
- * written is made good by the next one: it meets its kept pairs there as the winners they are.
+ * <p>Verdicts are written first. The kept pairs of a run that dies before these are written, too,
+ * are added by the next one before it judges; until then dedup takes them for pairs that nobody has
+ * seen. A pair without a verdict that stands in {@code preference_pairs}, as where {@code
+ * selections} was made anew, is kept.
  */
 public final class SelectStep implements Step {
   @Override
@@ -66,7 +70,9 @@ public final class SelectStep implements Step {
               + warehouse.root()
               + " has no rows. Run the reject step first, on the same warehouse.");
     }
-    Dataset<Row> unjudged = without(pairs, warehouse.latest(Table.SELECTIONS));
+    Dataset<Row> judged = warehouse.latest(Table.SELECTIONS);
+    addLost(warehouse, joined(pairs, judged.where(col("drop_reason").isNull()), "left_semi"));
+    Dataset<Row> unjudged = without(pairs, judged);
     Dataset<Row> kept = warehouse.latest(Table.PREFERENCE_PAIRS);
     checkCompared(warehouse, unjudged);
     Map<String, Double> metrics = new TreeMap<>();
@@ -82,13 +88,13 @@ public final class SelectStep implements Step {
         }
       }
       long read = keptNow + dropped.values().stream().mapToLong(Long::longValue).sum();
+      if (read > 0) {
+        warehouse.append(Table.SELECTIONS, verdicts);
+      }
       if (keptNow > 0) {
         Dataset<Row> winners = verdicts.filter(col("drop_reason").isNull());
         warehouse.append(
             Table.PREFERENCE_PAIRS, without(joined(unjudged, winners, "left_semi"), kept));
-      }
-      if (read > 0) {
-        warehouse.append(Table.SELECTIONS, verdicts);
       }
       return new StepResult(read, keptNow, dropped, Map.of(), candidates - read, metrics);
     } finally {
@@ -101,6 +107,14 @@ public final class SelectStep implements Step {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> unjudged = without(warehouse.read(Table.PAIRS), warehouse.read(Table.SELECTIONS));
     return Optional.of(Pending.rows(unjudged.count()));
+  }
+
+  /** Adds the kept pairs that a run which died has judged and not written. */
+  private static void addLost(Warehouse warehouse, Dataset<Row> kept) {
+    Dataset<Row> lost = without(kept, warehouse.latest(Table.PREFERENCE_PAIRS));
+    if (!lost.isEmpty()) {
+      warehouse.append(Table.PREFERENCE_PAIRS, lost);
+    }
   }
 
   private static void checkCompared(Warehouse warehouse, Dataset<Row> unjudged) {
@@ -232,10 +246,13 @@ public final class SelectStep implements Step {
             .where(col("kind").isin(DedupStep.REVERSED_KINDS.toArray()))
             .select(col("pair_id").as("id"));
     Dataset<Row> refused =
-        marked(pairs, "pair_id", ScoreStep.refused(context), PairScore.REJECTED_PREFERRED);
-    Dataset<Row> agreed = marked(refused, "pair_id", reversed, DedupStep.CONTRADICTION);
-    Dataset<Row> apart = marked(agreed, "image_id", images, DedupStep.CONTAMINATED_IMAGE);
-    return marked(apart, "pair_id", prompts, DedupStep.CONTAMINATED_PROMPT)
+        marked(pairs, col("pair_id"), ScoreStep.refused(context), PairScore.REJECTED_PREFERRED);
+    Dataset<Row> agreed = marked(refused, col("pair_id"), reversed, DedupStep.CONTRADICTION);
+    Dataset<Row> own = marked(agreed, col("image_id"), images, DedupStep.CONTAMINATED_IMAGE);
+    // By its own image where a pair has no other: NULLs would all meet in one partition.
+    Column other = coalesce(ModelRows.rejectedImageId(), col("image_id"));
+    Dataset<Row> apart = marked(own, other, images, DedupStep.CONTAMINATED_IMAGE);
+    return marked(apart, col("pair_id"), prompts, DedupStep.CONTAMINATED_PROMPT)
         .join(
             duplicates, col("pair_id").equalTo(col("id")).and(col("drop_reason").isNull()), "left")
         .withColumn(
@@ -248,9 +265,9 @@ public final class SelectStep implements Step {
 
   /** Gives pairs without a reason this one where their {@code key} is among the ids. */
   private static Dataset<Row> marked(
-      Dataset<Row> pairs, String key, Dataset<Row> ids, String reason) {
+      Dataset<Row> pairs, Column key, Dataset<Row> ids, String reason) {
     return pairs
-        .join(ids.select(col("id").as("mark")).distinct(), col(key).equalTo(col("mark")), "left")
+        .join(ids.select(col("id").as("mark")).distinct(), key.equalTo(col("mark")), "left")
         .withColumn(
             "drop_reason", coalesce(col("drop_reason"), when(col("mark").isNotNull(), reason)))
         .drop("mark");

@@ -15,6 +15,8 @@ import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.schemas.Transform;
+import io.github.pairloom.udfs.vlm.ModelSpec;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -86,6 +88,43 @@ class TestSelectStep {
   }
 
   @Test
+  void meansAreOfTheScoresOfTheRecipesModels() {
+    CandidatePair pair = pair("a", "A boat.", "s", 1);
+    add(pair);
+    Pairs.addScore(warehouse, pair, -1, -9);
+    Pairs.addScore(
+        warehouse, pair, -9, -1, Pairs.scorer(ModelSpec.onCpu(Path.of("other")), Pairs.SCORE));
+
+    assertEquals(1, select(filtering("margin > 0.5")).written());
+  }
+
+  private static SelectSettings filtering(String where) {
+    return new SelectSettings(
+        Pairs.OFF, List.of(new SelectSettings.Filter("good", where)), List.of(), List.of(), 0, "");
+  }
+
+  @Test
+  void anImageOfAnEvaluationSetIsKeptOutOnEitherSide() {
+    CandidatePair own = pair("a", id("theirs"), "Where?", "A beach.", "A boat.", "s", 1);
+    add(own, withRejectedImage("b", "theirs"), withRejectedImage("c", "ours"));
+    Row row = RowFactory.create("image", id("theirs"), "pope");
+    warehouse.append(
+        Table.CONTAMINATIONS, spark.createDataFrame(List.of(row), Table.CONTAMINATIONS.schema()));
+
+    select();
+
+    assertEquals(
+        Map.of("a", "contaminated-image", "b", "contaminated-image", "c", "-"), verdicts());
+  }
+
+  private static CandidatePair withRejectedImage(String name, String image) {
+    Map<String, String> which = Map.of("image-id", id(image));
+    return Pairs.ofImage(
+        pair(name, "A boat.", "other-image", 1),
+        new Transform("other-image", which, id("pixels"), null));
+  }
+
+  @Test
   void whatDedupLabelsIsDroppedInPlaceOfWhatItKeeps() {
     CandidatePair winner = pair("c", "A boat.", "bdhs-attention", 1);
     add(
@@ -142,11 +181,39 @@ class TestSelectStep {
 
   @Test
   void aRunThatDiedBetweenItsWritesIsMadeGood() {
+    add(pair("a", "A boat.", "s", 4), pair("b", "A tree.", "s", 3), pair("c", "A car.", "s", 2));
+    SelectSettings some = cutting("iteration", 0.4);
+    select(some);
+    assertEquals(List.of("a", "b"), kept());
+    // What the disk holds when the driver dies after the first of the two commits.
+    spark.sql("DELETE FROM delta.`" + warehouse.path(Table.PREFERENCE_PAIRS) + "`");
+    add(pair("d", "A man.", "s", 9), pair("e", "A dog.", "s", 8), pair("f", "A cat.", "s", 7));
+
+    StepResult result = select(some);
+
+    assertEquals(new StepResult(3, 2, Map.of("cut-best", 1L), Map.of(), 3, Map.of()), result);
+    assertEquals(List.of("a", "b", "d", "e"), kept());
+    spark.sql("DELETE FROM delta.`" + warehouse.path(Table.PREFERENCE_PAIRS) + "`");
+    assertEquals(0, select(some).read());
+    assertEquals(List.of("a", "b", "d", "e"), kept());
+  }
+
+  private static SelectSettings cutting(String by, double best) {
+    return new SelectSettings(
+        Pairs.OFF,
+        List.of(),
+        List.of(new SelectSettings.Cut("best", SelectSettings.Cut.Type.SCORE, by, best)),
+        List.of(),
+        0,
+        "");
+  }
+
+  @Test
+  void keptPairsStayWhereVerdictsAreMadeAnew() {
     add(pair("a", "A boat.", "s", 2), pair("b", "A tree.", "s", 3), pair("c", "A car.", "s", 1));
     SelectSettings two = new SelectSettings(Pairs.OFF, List.of(), List.of(), List.of(), 2, "");
     select(two);
     List<String> before = kept();
-    // What the disk holds when the driver dies after the first of the two commits.
     spark.sql("DELETE FROM delta.`" + warehouse.path(Table.SELECTIONS) + "`");
     add(pair("d", "A boat.", "s", 1));
 
@@ -285,20 +352,56 @@ class TestSelectStep {
   }
 
   @Test
+  void anExpressionWithoutAValueForARowIsNull() {
+    add(
+        pair("a", "1", "s", 1),
+        pair("b", "2", "s", 2),
+        pair("c", "x", "s", 1),
+        pair("d", "4", "s", 2),
+        pair("e", "y", "s", 2));
+    String share = "1 / (iteration - 1)";
+    String number = "CAST(rejected AS INT)";
+    SelectSettings settings =
+        new SelectSettings(
+            Pairs.OFF,
+            List.of(new SelectSettings.Filter("good", "rejected = 'x' OR " + share + " > 0")),
+            List.of(new SelectSettings.Cut("sure", SelectSettings.Cut.Type.SCORE, share, 0.75)),
+            List.of(new SelectSettings.Quota(number, 1)),
+            1,
+            number);
+
+    select(settings);
+
+    assertEquals(
+        Map.of(
+            "a", "filter-good", "b", "over-budget", "c", "cut-sure", "d", "-", "e", "over-budget"),
+        verdicts());
+    add(pair("f", "z", "s", 2));
+    assertEquals(Map.of("over-budget", 1L), select(settings).dropped());
+  }
+
+  @Test
+  void aCutTakesNoMoreThanItsShareHoweverTheNumberIsRounded() {
+    add(
+        IntStream.range(0, 25)
+            .mapToObj(i -> pair("p" + i, "Text " + i, "s", 1))
+            .toArray(CandidatePair[]::new));
+    // As doubles, 25 * 0.28 is above 7. Sorted on disk as in memory.
+    String bound = "spark.sql.execution.topKSortFallbackThreshold";
+    String before = spark.conf().get(bound);
+    spark.conf().set(bound, 2);
+    try {
+      assertEquals(7, select(cutting("CAST(substr(rejected, 6) AS INT)", 0.28)).written());
+    } finally {
+      spark.conf().set(bound, before);
+    }
+    assertEquals(IntStream.range(18, 25).mapToObj(i -> id("p" + i)).sorted().toList(), kept());
+  }
+
+  @Test
   void anExpressionThatIsNoSqlIsToldByItsKey() {
     add(pair("a", "A boat.", "s", 1));
-    JobException e =
-        assertThrows(
-            JobException.class,
-            () ->
-                select(
-                    new SelectSettings(
-                        Pairs.OFF,
-                        List.of(new SelectSettings.Filter("good", "score > 1")),
-                        List.of(),
-                        List.of(),
-                        0,
-                        "")));
+    JobException e = assertThrows(JobException.class, () -> select(filtering("score > 1")));
     assertTrue(e.getMessage().contains("select.filters.good.where 'score > 1'"), e.getMessage());
   }
 
