@@ -38,6 +38,12 @@ final class ExportFolder implements AutoCloseable {
   private final Path target;
   private final Path retired;
   private final Path staging;
+
+  /**
+   * Made with the staging folder, and gone if another run has removed that, whoever made it anew.
+   */
+  private final Path token;
+
   private final StagedFiles staged;
 
   private ExportFolder(FileSystem files, Path target, Configuration hadoop) {
@@ -45,6 +51,7 @@ final class ExportFolder implements AutoCloseable {
     this.target = target;
     this.retired = sibling("retired");
     this.staging = sibling("staging-" + UUID.randomUUID());
+    this.token = new Path(staging, "_token");
     this.staged = new StagedFiles(hadoop, staging);
   }
 
@@ -53,6 +60,7 @@ final class ExportFolder implements AutoCloseable {
     FileSystem files = StagedFiles.fileSystem(new Path(path), hadoop);
     ExportFolder folder = new ExportFolder(files, files.makeQualified(new Path(path)), hadoop);
     folder.recover();
+    files.create(folder.token, false).close();
     return folder;
   }
 
@@ -137,7 +145,7 @@ final class ExportFolder implements AutoCloseable {
    * @throws JobException if another run has taken them for those of one that died
    */
   void publish() throws IOException {
-    if (!files.exists(staging)) {
+    if (!files.delete(token, false)) {
       throw new JobException(
           "Another run exports to %s too, and has removed what this one wrote. Wait for it, then start this one again."
               .formatted(target));

@@ -74,7 +74,11 @@ final class ExportWriter {
     fileSystem.mkdirs(staged.path(PARQUET));
     Path output = staged.path(SPARK_OUTPUT);
     for (Split split : splits) {
-      ordered(split.pairs(), split.files()).write().parquet(output.toString());
+      ordered(split.pairs(), split.files())
+          .write()
+          // One file for each partition, whatever the session's own bound.
+          .option("maxRecordsPerFile", 0)
+          .parquet(output.toString());
       for (FileStatus file : fileSystem.listStatus(output)) {
         // part-00000-<random>.snappy.parquet: the number is that of the partition
         String[] parts = file.getPath().getName().split("-", 3);

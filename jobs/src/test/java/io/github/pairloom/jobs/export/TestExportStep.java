@@ -289,6 +289,23 @@ class TestExportStep {
   }
 
   @Test
+  void aBoundOnTheRowsOfFilesLosesNone() {
+    add(
+        pair("a", OWN_FILE, "Where?", "Here.", "There."),
+        pair("b", OWN_FILE, "Where?", "Now.", "There."),
+        pair("c", OWN_FILE, "Where?", "Never.", "There."));
+    String bound = "spark.sql.files.maxRecordsPerFile";
+    spark.conf().set(bound, 1);
+    try {
+      export(List.of(ExportFormat.PARQUET));
+    } finally {
+      spark.conf().unset(bound);
+    }
+    String export = folder.resolve("warehouse/exports/test-pairs/parquet").toString();
+    assertEquals(3, spark.read().parquet(export).count());
+  }
+
+  @Test
   void anExportThatLostAFileIsMadeAnew() throws IOException {
     add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
     export(List.of(ExportFormat.TRL_JSONL));
@@ -779,6 +796,8 @@ class TestExportStep {
       first.staged().write("README.md", out -> out.write('#'));
       try (ExportFolder second = ExportFolder.open(hadoop, target)) {
         second.staged().write("README.md", out -> out.write('#'));
+        // A task of the first one that was under way makes its folder anew.
+        first.staged().write("manifest.json", out -> out.write('{'));
 
         JobException e = assertThrows(JobException.class, first::publish);
 
@@ -787,6 +806,9 @@ class TestExportStep {
       }
     }
     assertTrue(Files.exists(folder.resolve("exports/both/README.md")));
+    assertFalse(Files.exists(folder.resolve("exports/both/manifest.json")));
+    assertFalse(Files.exists(folder.resolve("exports/both/_token")));
+    assertEquals(List.of("both"), namesIn(folder.resolve("exports")));
   }
 
   @Test
