@@ -75,7 +75,7 @@ final class ShowCommand implements Callable<Integer> {
   @Option(
       names = "--limit",
       paramLabel = "N",
-      description = "Most rows to print; 0: all. Default: ${DEFAULT-VALUE}.")
+      description = "Most rows to print, of runs the last; 0: all. Default: ${DEFAULT-VALUE}.")
   private int limit = DEFAULT_LIMIT;
 
   @Option(
@@ -130,9 +130,7 @@ final class ShowCommand implements Callable<Integer> {
   }
 
   private void print(Dataset<Row> rows) {
-    // By key, so that the same rows are shown every time; runs have a time instead.
-    String order = table == Table.RUNS ? "started_at" : table.schema().fieldNames()[0];
-    Dataset<Row> shown = limit == 0 ? rows : rows.orderBy(order).limit(limit);
+    Dataset<Row> shown = limit == 0 ? rows : rows.orderBy(order(table)).limit(limit);
     if (format == Format.JSONL) {
       Column[] columns = Arrays.stream(rows.columns()).map(functions::col).toArray(Column[]::new);
       Map<String, String> exact = Map.of("ignoreNullFields", "false");
@@ -151,6 +149,19 @@ final class ShowCommand implements Callable<Integer> {
         .lines(terminal.width())
         .forEach(terminal.out()::println);
     terminal.out().printf("%d of %d rows of %s%n", some.size(), rows.count(), table.tableName());
+  }
+
+  /** Returns the key, so that the same rows are shown every time; of runs the last come first. */
+  private static Column[] order(Table table) {
+    if (table == Table.RUNS) {
+      return new Column[] {functions.col("started_at").desc()};
+    }
+    String[] columns = table.schema().fieldNames();
+    // Ids of several kinds are no key by themselves.
+    return Arrays.stream(columns)
+        .limit(columns[0].equals("kind") ? 3 : 1)
+        .map(functions::col)
+        .toArray(Column[]::new);
   }
 
   /** Finds tables by their names. */

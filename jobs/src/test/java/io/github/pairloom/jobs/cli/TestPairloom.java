@@ -66,6 +66,14 @@ class TestPairloom {
 
     assertEquals(0, pairloom("run", recipe, "--warehouse", warehouse), () -> err);
     assertTrue(out.lines().anyMatch(line -> line.startsWith("Nothing new")), out);
+    assertEquals(
+        0,
+        pairloom(
+            "show", "runs", recipe, "--warehouse", warehouse, "--format", "jsonl", "--limit", "1"),
+        () -> err);
+    JsonNode last = new ObjectMapper().readTree(out);
+    assertEquals("export", last.get("step").asText());
+    assertEquals(0, last.get("read").asLong(), "of the second run");
   }
 
   @Test
