@@ -17,6 +17,8 @@ import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.remote.ResponseCache;
+import io.github.pairloom.udfs.similarity.SentenceEmbedder;
+import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.RejectionInput;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
@@ -84,8 +86,11 @@ record RejectRows(
         task.keep(
             Workbench.open(
                 ExecutorModels.open(spec),
-                settings.similarity(),
-                spec.threadsOfTask(),
+                () ->
+                    new Similarity(
+                        settings.similarity(),
+                        SentenceEmbedder.open(
+                            settings.similarity().model(), spec.threadsOfTask(), embedderRevision)),
                 answers,
                 task::goesOn));
     ImageSight sight = task.sight(bytes, bench.model());

@@ -5,6 +5,8 @@ import io.github.pairloom.schemas.RecordCodec;
 import io.github.pairloom.schemas.Transform;
 import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.remote.ResponseCache;
+import io.github.pairloom.udfs.similarity.SentenceEmbedder;
+import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.strategy.Rejection;
@@ -61,7 +63,12 @@ final class BdhsCall extends ModelCall {
   Session open() {
     Workbench bench =
         Workbench.open(
-            openModel(), similarity, spec.threadsOfTask(), ResponseCache.none(), () -> {});
+            openModel(),
+            () ->
+                new Similarity(
+                    similarity, SentenceEmbedder.open(similarity.model(), spec.threadsOfTask())),
+            ResponseCache.none(),
+            () -> {});
     return new Session(bench.model()) {
       @Override
       CompletableFuture<Row> result(Arguments arguments, Seen seen) {

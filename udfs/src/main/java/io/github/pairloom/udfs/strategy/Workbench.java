@@ -7,14 +7,13 @@ import io.github.pairloom.udfs.remote.ChatClient;
 import io.github.pairloom.udfs.remote.ChatEndpoint;
 import io.github.pairloom.udfs.remote.EndpointException;
 import io.github.pairloom.udfs.remote.ResponseCache;
-import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
-import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.vlm.VisionLanguageModel;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Supplier;
 
 /**
  * What a task makes rejected responses with: the model, the similarity, and the order of work. A
@@ -46,24 +45,18 @@ public final class Workbench implements Executor, AutoCloseable {
   /**
    * Opens a bench for the calling task. A model that was opened for it is closed if this fails.
    *
-   * @param similarity opened here
-   * @param threads intra-op threads of the similarity's model
+   * @param similarity opens it
    * @param answers where answers of models behind HTTP are kept
    * @param goesOn run as such models answer while the task waits for them; by any thread
    * @throws ModelException if the similarity's model cannot be loaded
    */
   public static Workbench open(
       VisionLanguageModel model,
-      SimilaritySettings similarity,
-      int threads,
+      Supplier<Similarity> similarity,
       ResponseCache answers,
       Runnable goesOn) {
     try {
-      return new Workbench(
-          model,
-          new Similarity(similarity, SentenceEmbedder.open(similarity.model(), threads)),
-          answers,
-          goesOn);
+      return new Workbench(model, similarity.get(), answers, goesOn);
     } catch (RuntimeException e) {
       model.close();
       throw e;

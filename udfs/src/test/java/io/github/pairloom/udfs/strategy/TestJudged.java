@@ -14,6 +14,8 @@ import io.github.pairloom.udfs.DemoFiles.Scene;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.remote.ChatServer;
 import io.github.pairloom.udfs.remote.ResponseCache;
+import io.github.pairloom.udfs.similarity.SentenceEmbedder;
+import io.github.pairloom.udfs.similarity.Similarity;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.ClaimCheck.Question;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
@@ -329,7 +331,12 @@ class TestJudged {
         new SimilaritySettings("/no/such/model", SimilaritySettings.Scope.RESPONSE);
     assertThrows(
         ModelException.class,
-        () -> Workbench.open(model, nowhere, 1, ResponseCache.none(), () -> {}));
+        () ->
+            Workbench.open(
+                model,
+                () -> new Similarity(nowhere, SentenceEmbedder.open(nowhere.model(), 1)),
+                ResponseCache.none(),
+                () -> {}));
     assertEquals(lanes, lanes());
   }
 
