@@ -53,8 +53,10 @@ final class Sessions implements AutoCloseable {
     // batch of rows, on disk where memory is short.
     conf.setIfMissing("spark.sql.inMemoryColumnarStorage.compressed", "false");
     // A sort for the best rows holds as many in one task's memory; with more, all are sorted, which
-    // spills to disk.
-    conf.setIfMissing("spark.sql.execution.topKSortFallbackThreshold", "100000");
+    // spills to disk. Spark 3.5 would then take the first to arrive for the best (SPARK-44240).
+    if (!Versions.of("spark").startsWith("3.")) {
+      conf.setIfMissing("spark.sql.execution.topKSortFallbackThreshold", "100000");
+    }
     // A table's times mean the same on every machine.
     conf.setIfMissing("spark.sql.session.timeZone", "UTC");
     if (!conf.contains("spark.master") || conf.get("spark.master").startsWith("local")) {

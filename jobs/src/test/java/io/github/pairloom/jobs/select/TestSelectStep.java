@@ -389,7 +389,7 @@ class TestSelectStep {
     // As doubles, 25 * 0.28 is above 7. Sorted on disk as in memory.
     String bound = "spark.sql.execution.topKSortFallbackThreshold";
     String before = spark.conf().get(bound);
-    spark.conf().set(bound, 2);
+    spark.conf().set(bound, spark.version().startsWith("3.") ? before : "2");
     try {
       assertEquals(7, select(cutting("CAST(substr(rejected, 6) AS INT)", 0.28)).written());
     } finally {
