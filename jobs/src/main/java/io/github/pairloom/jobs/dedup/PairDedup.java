@@ -480,8 +480,16 @@ final class PairDedup {
    * a scoring model or contaminated, then the lowest iteration, first strategy, lowest id.
    */
   private Dataset<Row> labels(Dataset<Row> usable, Clusters clusters) {
+    // Verdicts too: a run of step select that died has not written all of its pairs.
     Dataset<Row> selected =
-        warehouse.latest(Table.PREFERENCE_PAIRS).select(col("pair_id").as("id"));
+        warehouse
+            .latest(Table.PREFERENCE_PAIRS)
+            .select(col("pair_id").as("id"))
+            .union(
+                warehouse
+                    .latest(Table.SELECTIONS)
+                    .where(col("drop_reason").isNull())
+                    .select(col("pair_id")));
     Dataset<Row> unwanted =
         ScoreStep.refused(context).union(Contamination.contaminated(usable, warehouse));
     Dataset<Row> rows = usable.select(col("pair_id").as("id"), col("iteration"), col("strategy"));

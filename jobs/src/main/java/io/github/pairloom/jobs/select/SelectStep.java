@@ -47,9 +47,8 @@ import org.apache.spark.sql.Row;
  * ({@link Diversity}, {@link Spread}).
  *
  * <p>Verdicts are written first. The kept pairs of a run that dies before these are written, too,
- * are added by the next one before it judges; until then dedup takes them for pairs that nobody has
- * seen. A pair without a verdict that stands in {@code preference_pairs}, as where {@code
- * selections} was made anew, is kept.
+ * are added by the next one before it judges. A pair without a verdict that stands in {@code
+ * preference_pairs}, as where {@code selections} was made anew, is kept.
  */
 public final class SelectStep implements Step {
   @Override
