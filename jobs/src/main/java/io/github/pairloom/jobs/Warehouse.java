@@ -21,8 +21,10 @@ import org.apache.spark.sql.DataFrameWriter;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.delta.DeltaLog;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructType;
+import scala.Option;
 
 /**
  * A folder of Delta tables, one per {@link Table}, created as they are first needed.
@@ -97,6 +99,19 @@ public final class Warehouse {
     long version = log(table).latest();
     versions.put(table, version);
     return version;
+  }
+
+  /**
+   * Returns Delta's id of {@code table}, which one that is made anew has another of; the table is
+   * created if it is not there.
+   */
+  public String id(Table table) {
+    create(table);
+    // The command that tells details of a table looks at all of its files.
+    return DeltaLog.forTable(spark, path(table))
+        .update(false, Option.empty(), Option.empty())
+        .metadata()
+        .id();
   }
 
   /**

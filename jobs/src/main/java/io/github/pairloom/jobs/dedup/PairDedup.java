@@ -94,22 +94,12 @@ final class PairDedup {
         new ContentId()
             .add(Settings.canonical(List.of(dedup.images(), dedup.text(), semantic)))
             // A table made anew may have other texts under the same ids, or lack labels.
-            .add(tableId(Table.PAIRS))
-            .add(tableId(Table.DUPLICATES));
+            .add(warehouse.id(Table.PAIRS))
+            .add(warehouse.id(Table.DUPLICATES));
     if (semantic.on()) {
       id.add(TextEmbeddings.revision(context.recipe()));
     }
     this.settingsId = id.toHex();
-  }
-
-  private String tableId(Table table) {
-    // Creates it if need be.
-    warehouse.version(table);
-    return DeltaTable.forPath(context.spark(), warehouse.path(table))
-        .detail()
-        .select("id")
-        .first()
-        .getString(0);
   }
 
   /**

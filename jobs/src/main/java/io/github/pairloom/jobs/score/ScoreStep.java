@@ -86,6 +86,10 @@ public final class ScoreStep implements Step {
     Dataset<Row> scores = context.warehouse().latest(Table.SCORES);
     List<Row> scorers =
         scores.select("settings_id", "model_id", "model_revision").distinct().collectAsList();
+    if (scorers.isEmpty()) {
+      // A recipe that does not score need not name a model.
+      return scores;
+    }
     Column current = lit(false);
     for (ModelSpec spec : models(context.recipe())) {
       String settingsId = context.recipe().scoreId(spec);
