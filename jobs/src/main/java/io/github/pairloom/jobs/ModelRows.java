@@ -115,32 +115,20 @@ public final class ModelRows {
     }
   }
 
-  /** Takes rows that are to be worked on again out of the table, and what was judged of them. */
-  private static void forget(
-      StepContext context, Table table, String key, Dataset<Row> candidates) {
-    List<String> passing =
-        context.recipe().recovery().again().stream().filter(RowFaults::isFault).toList();
-    Dataset<Row> ids =
-        context
-            .warehouse()
-            .latest(table)
-            .where(functions.col("drop_reason").isin(passing.toArray()))
-            .select(key)
-            .join(candidates.select(key), key, "left_semi")
-            .persist();
-    try {
-      if (table == Table.PAIRS && !context.warehouse().latest(Table.SELECTIONS).isEmpty()) {
-        context.warehouse().delete(Table.SELECTIONS, key, ids);
-      }
-      context.warehouse().delete(table, key, ids);
-    } finally {
-      ids.unpersist();
-    }
-  }
-
+  /**
+   * Returns the candidates that are not in the table, or there with a fault that may have passed.
+   */
   private static Dataset<Row> fresh(
       StepContext context, Table table, String key, Dataset<Row> candidates) {
-    return candidates.join(context.warehouse().read(table).select(key), key, "left_anti");
+    Column passing =
+        functions.col("drop_reason").isin(context.recipe().recovery().again().toArray());
+    Dataset<Row> done =
+        context
+            .warehouse()
+            .read(table)
+            .where(functions.not(functions.coalesce(passing, functions.lit(false))))
+            .select(key);
+    return candidates.join(done, key, "left_anti");
   }
 
   /**
@@ -169,9 +157,6 @@ public final class ModelRows {
       ModelCounters counters) {
     Amount amount = Amount.of(context, table, key, candidates);
     long begun = amount.fresh;
-    if (amount.again > 0) {
-      forget(context, table, key, candidates);
-    }
     Dataset<Row> fresh = fresh(context, table, key, candidates);
     Spending spending = Spending.open(context, table, counters);
     Batches done = new Batches(context, table, key, work, spending, amount);
@@ -356,12 +341,24 @@ public final class ModelRows {
           return;
         }
         check(outcome, counts);
-        context.warehouse().append(table, outcome);
+        write(outcome);
         commits++;
         counts.forEach(this::add);
       } finally {
         outcome.unpersist();
       }
+    }
+
+    private void write(Dataset<Row> outcome) {
+      if (amount.again == 0) {
+        context.warehouse().append(table, outcome);
+        return;
+      }
+      // In the place of what failed before, and of what was judged of it.
+      if (table == Table.PAIRS && !context.warehouse().latest(Table.SELECTIONS).isEmpty()) {
+        context.warehouse().delete(Table.SELECTIONS, key, outcome.select(key));
+      }
+      context.warehouse().put(table, key, outcome);
     }
 
     private void add(Row count) {

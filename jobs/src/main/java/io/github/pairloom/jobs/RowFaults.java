@@ -1,9 +1,16 @@
 package io.github.pairloom.jobs;
 
 import io.github.pairloom.udfs.image.BadImageException;
+import io.github.pairloom.udfs.image.ImageDefect;
 import io.github.pairloom.udfs.remote.EndpointException;
 import io.github.pairloom.udfs.strategy.NoPairException;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Reasons why a row that came this far could not be worked on at all. Other reasons say that the
@@ -22,17 +29,20 @@ public final class RowFaults {
   /** The row was not done in time. */
   public static final String TIMED_OUT = "timed-out";
 
-  private static final String IMAGE_PREFIX = "image-";
+  /** All of them, those of images too. */
+  public static final Set<String> ALL =
+      Stream.concat(
+              Stream.of(MODEL_FAILED, ENDPOINT_FAILED, PROCESS_DIED, TIMED_OUT),
+              Arrays.stream(ImageDefect.values()).map(ImageDefect::code))
+          .collect(
+              Collectors.collectingAndThen(
+                  Collectors.toCollection(TreeSet::new), Collections::unmodifiableSet));
 
   private RowFaults() {}
 
   /** Returns whether {@code reason} is a fault. */
   public static boolean isFault(String reason) {
-    return reason.equals(MODEL_FAILED)
-        || reason.equals(ENDPOINT_FAILED)
-        || reason.equals(PROCESS_DIED)
-        || reason.equals(TIMED_OUT)
-        || reason.startsWith(IMAGE_PREFIX);
+    return ALL.contains(reason);
   }
 
   /**

@@ -221,9 +221,20 @@ public final class Warehouse {
     versions.put(table, log(table).latest());
   }
 
-  /** Puts {@code rows} in the place of those of {@code table} with their keys, in one commit. */
-  public void update(Table table, String key, Dataset<Row> rows) {
-    merge(table, () -> merged(table, key, rows).whenMatched().updateAll().execute());
+  /**
+   * Puts {@code rows} into {@code table}, each in the place of the one with its key if there is
+   * one, in one commit.
+   */
+  public void put(Table table, String key, Dataset<Row> rows) {
+    merge(
+        table,
+        () ->
+            merged(table, key, rows)
+                .whenMatched()
+                .updateAll()
+                .whenNotMatched()
+                .insertAll()
+                .execute());
   }
 
   /**

@@ -18,7 +18,6 @@ import static org.apache.spark.sql.functions.xxhash64;
 
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
-import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Table;
 import java.util.ArrayList;
@@ -70,6 +69,7 @@ final class Contradictions {
    * Labels the usable pairs of the warehouse anew.
    *
    * @param images which are kept
+   * @param refused column {@code id} of the pairs that a scoring model refuses
    * @param signatures columns {@code pair_id}, {@code image_id}, {@code chosen_key} and {@code
    *     rejected_key} of table {@code signatures}, of all usable pairs
    * @param rows their number
@@ -79,12 +79,13 @@ final class Contradictions {
   static void write(
       StepContext context,
       KeptImages images,
+      Dataset<Row> refused,
       Dataset<Row> signatures,
       long rows,
       Map<String, Double> metrics) {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> pairs = pairs(warehouse);
-    Dataset<Row> statements = statements(context, images, signatures);
+    Dataset<Row> statements = statements(images, refused, signatures);
     List<Dataset<Row>> kept = new ArrayList<>();
     try {
       Dataset<Row> both = keep(kept, onBothSides(context, statements, rows));
@@ -96,14 +97,14 @@ final class Contradictions {
               : of(
                   sides(
                       seen(
-                          context,
                           images,
+                          refused,
                           PairDedup.having(pairs, keep(kept, suspects(statements, both))))));
       Dataset<Row> labels =
           keep(
               kept,
               context.recipe().dedup().semantic().on()
-                  ? strongest(equal.union(near(context, seen(context, images, pairs), metrics)))
+                  ? strongest(equal.union(near(context, seen(images, refused, pairs), metrics)))
                   : equal);
       long count = labels.count();
       if (count > 0 || !warehouse.latest(Table.CONTRADICTIONS).isEmpty()) {
@@ -167,9 +168,9 @@ final class Contradictions {
    * is equal has equal ones. They are even.
    */
   private static Dataset<Row> statements(
-      StepContext context, KeptImages images, Dataset<Row> signatures) {
+      KeptImages images, Dataset<Row> refused, Dataset<Row> signatures) {
     Column text = col("chosen_key").isNotNull();
-    return seen(context, images, signatures.where(text))
+    return seen(images, refused, signatures.where(text))
         .select(
             col("pair_id"), number("chosen_key").as("better"), number("rejected_key").as("worse"));
   }
@@ -179,8 +180,7 @@ final class Contradictions {
   }
 
   /** Returns the rows that trainers may get to see, with the image that is kept of its copies. */
-  private static Dataset<Row> seen(StepContext context, KeptImages images, Dataset<Row> rows) {
-    Dataset<Row> refused = ScoreStep.refused(context);
+  private static Dataset<Row> seen(KeptImages images, Dataset<Row> refused, Dataset<Row> rows) {
     // What no trainer gets to see contradicts nothing.
     return images.addedTo(
         rows.join(refused, rows.col("pair_id").equalTo(refused.col("id")), "left_anti"));

@@ -14,7 +14,6 @@ import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
-import io.delta.tables.DeltaTable;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -81,6 +80,7 @@ final class PairDedup {
   private final TextDedup settings;
   private final SemanticDedup semantic;
   private final String settingsId;
+  private final Dataset<Row> refused;
   private Dataset<Row> freshIds;
 
   PairDedup(StepContext context, KeptImages images) {
@@ -100,6 +100,7 @@ final class PairDedup {
       id.add(TextEmbeddings.revision(context.recipe()));
     }
     this.settingsId = id.toHex();
+    this.refused = ScoreStep.refused(context);
   }
 
   /**
@@ -144,6 +145,7 @@ final class PairDedup {
       Contradictions.write(
           context,
           images,
+          refused,
           known.select(columns).union(signatures.select(columns)),
           signedRows - restated + read,
           metrics);
@@ -480,8 +482,7 @@ final class PairDedup {
                     .latest(Table.SELECTIONS)
                     .where(col("drop_reason").isNull())
                     .select(col("pair_id")));
-    Dataset<Row> unwanted =
-        ScoreStep.refused(context).union(Contamination.contaminated(usable, warehouse));
+    Dataset<Row> unwanted = refused.union(Contamination.contaminated(usable, warehouse));
     Dataset<Row> rows = usable.select(col("pair_id").as("id"), col("iteration"), col("strategy"));
     return ClusterLabels.of(
         clusters,
@@ -518,14 +519,7 @@ final class PairDedup {
     } else if (restated == 0) {
       warehouse.append(Table.SIGNATURES, signatures);
     } else {
-      DeltaTable.forPath(context.spark(), warehouse.path(Table.SIGNATURES))
-          .as("old")
-          .merge(signatures.as("new"), "old.pair_id = new.pair_id")
-          .whenMatched()
-          .updateAll()
-          .whenNotMatched()
-          .insertAll()
-          .execute();
+      warehouse.put(Table.SIGNATURES, "pair_id", signatures);
     }
   }
 }

@@ -435,7 +435,7 @@ public final class IngestStep implements Step {
             .persist();
     try {
       if (!moved.isEmpty()) {
-        context.warehouse().update(Table.IMAGES, "image_id", moved);
+        context.warehouse().put(Table.IMAGES, "image_id", moved);
       }
     } finally {
       moved.unpersist();

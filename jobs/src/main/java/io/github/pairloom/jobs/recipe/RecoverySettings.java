@@ -2,6 +2,7 @@ package io.github.pairloom.jobs.recipe;
 
 import static io.github.pairloom.schemas.Check.check;
 
+import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.udfs.Setting;
 import java.io.Serializable;
 import java.util.List;
@@ -42,5 +43,7 @@ public record RecoverySettings(
     check(batchRows >= 1, "Invalid batch-rows: %s (must be at least 1)", batchRows);
     check(rowSeconds >= 1, "Invalid row-seconds: %s (must be at least 1)", rowSeconds);
     again = List.copyOf(again);
+    List<String> unknown = again.stream().filter(reason -> !RowFaults.isFault(reason)).toList();
+    check(unknown.isEmpty(), "Invalid again: %s (must be of %s)", unknown, RowFaults.ALL);
   }
 }

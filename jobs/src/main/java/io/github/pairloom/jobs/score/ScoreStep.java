@@ -68,11 +68,11 @@ public final class ScoreStep implements Step {
    * once for each such model. None where the recipe keeps these pairs.
    */
   public static Dataset<Row> refused(StepContext context) {
-    Column verdict =
+    Dataset<Row> refused =
         context.recipe().score().keepRejectedPreferred()
-            ? lit(false)
-            : col("verdict").equalTo(PairScore.REJECTED_PREFERRED);
-    return current(context).where(verdict).select(col("pair_id").as("id"));
+            ? context.warehouse().latest(Table.SCORES).where(lit(false))
+            : current(context).where(col("verdict").equalTo(PairScore.REJECTED_PREFERRED));
+    return refused.select(col("pair_id").as("id"));
   }
 
   /**

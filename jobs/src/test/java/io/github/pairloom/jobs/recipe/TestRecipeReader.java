@@ -488,6 +488,18 @@ class TestRecipeReader {
   }
 
   @Test
+  void onlyFaultsAreWorkedOnAgain() {
+    List<String> problems =
+        problems(SMALLEST + "recovery: {again: [identical, image-missing, endpont-failed]}\n");
+    assertEquals(1, problems.size(), problems::toString);
+    assertTrue(
+        problems
+            .get(0)
+            .contains("[identical, endpont-failed] (must be of [endpoint-failed, image-"),
+        problems.get(0));
+  }
+
+  @Test
   void aCapOnCostNeedsAPrice() {
     String rewriter =
         "reject: {strategies: [{type: corruption, endpoint: {url: 'http://h/v1', model: m%s}}]}\n";

@@ -208,12 +208,17 @@ class TestRejectStep {
             () -> new RejectStep().run(new StepContext(spark, other, few)));
     assertTrue(e.getMessage().contains("Earlier runs left " + gone + " of them"), e.getMessage());
 
-    for (String name : List.of("000301.png", "000302.png")) {
-      Files.copy(ROOT.resolve("models/demo-data/images").resolve(name), copy.resolve(name));
-    }
     Recipe again =
         recipe(
             "source.image-root=" + folder, "errors.max-rows=0", "recovery.again=[image-missing]");
+    Path images = ROOT.resolve("models/demo-data/images");
+    Files.copy(images.resolve("000301.png"), copy.resolve("000301.png"));
+    // The other is still gone, so the run is refused, and what failed before stays.
+    assertThrows(
+        TooManyBadRowsException.class,
+        () -> new RejectStep().run(new StepContext(spark, other, again)));
+    assertEquals(gone, other.read(Table.PAIRS).where("drop_reason = 'image-missing'").count());
+    Files.copy(images.resolve("000302.png"), copy.resolve("000302.png"));
     StepResult mended = new RejectStep().run(new StepContext(spark, other, again));
     assertEquals(gone + more, mended.read());
     assertEquals(Map.of(), mended.quarantined());

@@ -11,7 +11,10 @@ import io.github.pairloom.udfs.ModelException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * DJL's ONNX Runtime engine. DJL must create ONNX Runtime's environment itself, of which a JVM has
@@ -82,6 +85,28 @@ public final class OnnxEngine {
     options.setIntraOpNumThreads(threads);
     options.setInterOpNumThreads(1);
     return options;
+  }
+
+  /**
+   * Returns the files that graphs in one folder are made of, in an order that is always the same:
+   * each graph and what begins with its name, then what else may be weights, which have any name.
+   */
+  public static List<Path> files(Path... graphs) throws IOException {
+    List<Path> siblings;
+    try (Stream<Path> all = Files.list(graphs[0].getParent())) {
+      siblings = all.filter(Files::isRegularFile).sorted().toList();
+    }
+    return Stream.concat(
+            Arrays.stream(graphs)
+                .map(graph -> graph.getFileName().toString())
+                .flatMap(graph -> siblings.stream().filter(file -> name(file).startsWith(graph))),
+            // Of other graphs' files names begin with theirs; hidden ones a file browser leaves.
+            siblings.stream().filter(file -> !name(file).matches("\\..*|.*\\.onnx.*")))
+        .toList();
+  }
+
+  private static String name(Path file) {
+    return file.getFileName().toString();
   }
 
   private static OrtEnvironment start() {

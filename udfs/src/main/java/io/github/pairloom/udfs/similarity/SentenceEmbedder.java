@@ -168,26 +168,12 @@ public final class SentenceEmbedder implements AutoCloseable {
   private static String revision(Path graph, Path vocabulary) throws IOException {
     ContentId revision =
         new ContentId().add(Files.readAllBytes(graph)).add(Files.readAllBytes(vocabulary));
-    List<Path> weights;
-    try (Stream<Path> siblings = Files.list(graph.getParent())) {
-      weights =
-          siblings
-              .filter(path -> Files.isRegularFile(path) && mayBeWeights(path, graph))
-              .filter(path -> !path.equals(vocabulary))
-              .sorted()
-              .toList();
-    }
-    for (Path file : weights) {
-      revision.add(file.getFileName().toString()).add(ContentId.of(file));
+    for (Path file : OnnxEngine.files(graph)) {
+      if (!Files.isSameFile(file, graph) && !Files.isSameFile(file, vocabulary)) {
+        revision.add(file.getFileName().toString()).add(ContentId.of(file));
+      }
     }
     return revision.toHex();
-  }
-
-  /** External weights may have any name, but for other graphs' and what a file browser leaves. */
-  private static boolean mayBeWeights(Path path, Path graph) {
-    String name = path.getFileName().toString();
-    return !path.equals(graph)
-        && (name.startsWith(graph.getFileName().toString()) || !name.matches("\\..*|.*\\.onnx.*"));
   }
 
   /**

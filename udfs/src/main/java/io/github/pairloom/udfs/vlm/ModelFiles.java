@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.image.ImagePreprocessor;
+import io.github.pairloom.udfs.onnx.OnnxEngine;
 import io.github.pairloom.udfs.text.ChatTemplate;
 import java.io.IOException;
 import java.io.InputStream;
@@ -177,25 +178,7 @@ public final class ModelFiles {
   }
 
   private List<Path> files() throws IOException {
-    List<Path> files = new ArrayList<>();
-    for (Path graph : List.of(visionEncoder(), embedTokens(), decoder())) {
-      String name = graph.getFileName().toString();
-      try (Stream<Path> siblings = Files.list(graph.getParent())) {
-        siblings
-            .filter(path -> path.getFileName().toString().startsWith(name))
-            .sorted()
-            .forEach(files::add);
-      }
-    }
-    // Weights may have any name; those of other graphs begin with theirs.
-    try (Stream<Path> siblings = Files.list(decoder().getParent())) {
-      siblings
-          .filter(Files::isRegularFile)
-          // Nor is it weights what a file browser leaves.
-          .filter(path -> !path.getFileName().toString().matches("\\..*|.*\\.onnx.*"))
-          .sorted()
-          .forEach(files::add);
-    }
+    List<Path> files = new ArrayList<>(OnnxEngine.files(visionEncoder(), embedTokens(), decoder()));
     try (Stream<Path> top = Files.list(folder)) {
       top.filter(path -> path.toString().endsWith(".json") || path.toString().endsWith(".jinja"))
           .sorted()
