@@ -4,6 +4,7 @@ import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.SpendingCapException;
 import io.github.pairloom.jobs.TooManyBadRowsException;
 import io.github.pairloom.jobs.recipe.RecipeException;
+import io.github.pairloom.udfs.ModelException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -108,7 +109,7 @@ public final class Pairloom implements Runnable {
   }
 
   private static int failed(Terminal terminal, Throwable e, boolean verbose) {
-    Optional<JobException> explained = explanation(e);
+    Optional<Throwable> explained = explanation(e);
     if (verbose) {
       e.printStackTrace(terminal.err());
     }
@@ -120,7 +121,7 @@ public final class Pairloom implements Runnable {
     if (explained.isEmpty() && !verbose) {
       terminal.err().println("Run it again with --verbose to see where this happened.");
     }
-    return exitCode(explained.<Throwable>map(x -> x).orElse(e));
+    return exitCode(explained.orElse(e));
   }
 
   private static int exitCode(Throwable e) {
@@ -134,10 +135,12 @@ public final class Pairloom implements Runnable {
   }
 
   /** Returns what was said for people to read; Spark wraps what its threads throw. */
-  private static Optional<JobException> explanation(Throwable e) {
+  private static Optional<Throwable> explanation(Throwable e) {
     for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-      if (cause instanceof JobException explained) {
-        return Optional.of(explained);
+      // A model that is refused and did not fail, like a step's own refusal, needs no trace.
+      if (cause instanceof JobException
+          || (cause instanceof ModelException && cause.getCause() == null)) {
+        return Optional.of(cause);
       }
     }
     return Optional.empty();

@@ -121,6 +121,9 @@ class TestPairloom {
     String nowhere = folder.resolve("nowhere").toString();
     assertEquals(1, pairloom("show", "pairs", recipe(1).toString(), "--warehouse", nowhere));
     assertTrue(err.contains("There is no table pairs in " + nowhere), err);
+    String other = "model.sha256=" + "0".repeat(64);
+    assertEquals(1, pairloom("plan", recipe(1).toString(), "--set", other, "--warehouse", nowhere));
+    assertTrue(err.startsWith("Cannot use model ") && !err.contains("--verbose"), err);
   }
 
   /** Writes a recipe about the first demo scenes. */
