@@ -7,6 +7,7 @@ import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.strategy.RejectedImage;
 import java.io.Serializable;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -120,15 +121,15 @@ public final class ModelRows {
    */
   private static Dataset<Row> fresh(
       StepContext context, Table table, String key, Dataset<Row> candidates) {
+    Dataset<Row> done = done(context, context.warehouse().read(table));
+    return candidates.join(done.select(key), key, "left_anti");
+  }
+
+  /** Returns the rows that are not worked on again. */
+  private static Dataset<Row> done(StepContext context, Dataset<Row> rows) {
     Column passing =
         functions.col("drop_reason").isin(context.recipe().recovery().again().toArray());
-    Dataset<Row> done =
-        context
-            .warehouse()
-            .read(table)
-            .where(functions.not(functions.coalesce(passing, functions.lit(false))))
-            .select(key);
-    return candidates.join(done, key, "left_anti");
+    return rows.where(functions.not(functions.coalesce(passing, functions.lit(false))));
   }
 
   /**
@@ -296,8 +297,9 @@ public final class ModelRows {
       RowJournal journal = RowJournal.open(context, table, key);
       while (true) {
         try {
-          tryCommit(rows, journal);
-          journal.clear(committed(journal.suspects()));
+          Set<String> done = tryCommit(rows, journal);
+          done.addAll(committed(journal.suspects()));
+          journal.clear(done);
           return;
         } catch (JobException e) {
           throw e;
@@ -312,21 +314,25 @@ public final class ModelRows {
       }
     }
 
+    /** Returns those of the keys that are in the table and not to be worked on again. */
     private Set<String> committed(Set<String> keys) {
       return keys.isEmpty()
           ? keys
-          : context
-              .warehouse()
-              .read(table)
-              .where(functions.col(key).isin(keys.toArray()))
-              .select(key)
-              .as(Encoders.STRING())
-              .collectAsList()
-              .stream()
-              .collect(Collectors.toSet());
+          : among(done(context, context.warehouse().readAsSeen(table)), keys);
     }
 
-    private void tryCommit(JavaRDD<Row> rows, RowJournal journal) {
+    private Set<String> among(Dataset<Row> rows, Set<String> keys) {
+      return rows
+          .where(functions.col(key).isin(keys.toArray()))
+          .select(key)
+          .as(Encoders.STRING())
+          .collectAsList()
+          .stream()
+          .collect(Collectors.toSet());
+    }
+
+    /** Returns which of the journal's suspects were in what is committed now. */
+    private Set<String> tryCommit(JavaRDD<Row> rows, RowJournal journal) {
       MapPartitionsFunction<Row, Row> how = work.apply(journal);
       Dataset<Row> outcome =
           context
@@ -338,12 +344,14 @@ public final class ModelRows {
         // Before the commit: after it, the rows would not be worked on again.
         spending.record();
         if (counts.isEmpty()) {
-          return;
+          return new HashSet<>();
         }
         check(outcome, counts);
         write(outcome);
         commits++;
         counts.forEach(this::add);
+        Set<String> suspects = journal.suspects();
+        return suspects.isEmpty() ? new HashSet<>() : among(outcome, suspects);
       } finally {
         outcome.unpersist();
       }
@@ -354,10 +362,20 @@ public final class ModelRows {
         context.warehouse().append(table, outcome);
         return;
       }
-      // In the place of what failed before, and of what was judged of it.
-      if (table == Table.PAIRS && !context.warehouse().latest(Table.SELECTIONS).isEmpty()) {
-        context.warehouse().delete(Table.SELECTIONS, key, outcome.select(key));
+      // Step select sees to pairs that failed; a verdict does not tell that a score had failed.
+      if (table == Table.SCORES) {
+        Dataset<Row> judged =
+            context
+                .warehouse()
+                .latest(Table.SELECTIONS)
+                .where(functions.col("drop_reason").isNotNull())
+                .join(outcome.select("pair_id"), new String[] {"pair_id"}, "left_semi")
+                .select("pair_id");
+        if (!judged.isEmpty()) {
+          context.warehouse().delete(Table.SELECTIONS, "pair_id", judged);
+        }
       }
+      // In the place of what failed before.
       context.warehouse().put(table, key, outcome);
     }
 

@@ -38,6 +38,13 @@ public final class Warehouse {
   /** Delta's name of who writes; versions count per table. */
   private static final String APPLICATION = "pairloom";
 
+  /** What a commit's transaction and metadata are called by, for commands without options. */
+  private static final String TRANSACTION_APPLICATION = "spark.databricks.delta.write.txnAppId";
+
+  private static final String TRANSACTION_VERSION = "spark.databricks.delta.write.txnVersion";
+
+  private static final String METADATA = "spark.databricks.delta.commitInfo.userMetadata";
+
   /** What Hadoop takes for a pattern of file names. */
   private static final Pattern PATTERN = Pattern.compile("[\\[\\]{}*?\\\\]");
 
@@ -142,6 +149,15 @@ public final class Warehouse {
                     : spark.read().schema(schema).parquet(files.toArray(String[]::new)));
   }
 
+  /**
+   * Returns the rows of {@code table} as of the commit that this warehouse last read or wrote. What
+   * another run has added since does not count as seen by that.
+   */
+  public Dataset<Row> readAsSeen(Table table) {
+    Long seen = versions.get(table);
+    return seen == null ? read(table) : readAsOf(table, seen);
+  }
+
   private Dataset<Row> loaded(Table table, Map<String, String> options) {
     Dataset<Row> rows = spark.read().format("delta").options(options).load(path(table));
     List<String> there = List.of(rows.columns());
@@ -182,19 +198,31 @@ public final class Warehouse {
       writer.save(path(table));
       return;
     }
+    commit(
+        table,
+        (seen, commit) ->
+            writer
+                .option("txnAppId", APPLICATION)
+                .option("txnVersion", seen + 1)
+                .option("userMetadata", commit)
+                .save(path(table)));
+  }
+
+  /** What commits to a table under the version that was seen of it and a name of its own. */
+  private interface Commit {
+    void run(long seen, String name);
+  }
+
+  private void commit(Table table, Commit commit) {
     long seen = versions.computeIfAbsent(table, t -> log(t).latest());
-    String commit = UUID.randomUUID().toString();
+    String name = UUID.randomUUID().toString();
     try {
-      writer
-          .option("txnAppId", APPLICATION)
-          .option("txnVersion", seen + 1)
-          .option("userMetadata", commit)
-          .save(path(table));
+      commit.run(seen, name);
     } catch (DeltaConcurrentModificationException e) {
       throw anotherRun(table, e);
     }
     // Delta leaves out a write whose version is taken, without a word.
-    OptionalLong version = log(table).find(commit, seen);
+    OptionalLong version = log(table).find(name, seen);
     versions.put(table, version.orElseThrow(() -> anotherRun(table, null)));
   }
 
@@ -224,6 +252,9 @@ public final class Warehouse {
   /**
    * Puts {@code rows} into {@code table}, each in the place of the one with its key if there is
    * one, in one commit.
+   *
+   * @throws JobException if another run has changed the table since this one read it; nothing is
+   *     put then
    */
   public void put(Table table, String key, Dataset<Row> rows) {
     merge(
@@ -239,6 +270,9 @@ public final class Warehouse {
 
   /**
    * Takes the rows of {@code table} away that have the key of one of {@code ids}, in one commit.
+   *
+   * @throws JobException if another run has changed the table since this one read it; nothing is
+   *     taken away then
    */
   public void delete(Table table, String key, Dataset<Row> ids) {
     merge(table, () -> merged(table, key, ids).whenMatched().delete().execute());
@@ -253,12 +287,32 @@ public final class Warehouse {
   private void merge(Table table, Runnable merge) {
     checkWritable();
     create(table);
-    try {
-      merge.run();
-    } catch (DeltaConcurrentModificationException e) {
-      throw anotherRun(table, e);
-    }
-    versions.put(table, log(table).latest());
+    commit(
+        table,
+        (seen, name) -> {
+          Map<String, String> identity =
+              Map.of(
+                  TRANSACTION_APPLICATION,
+                  APPLICATION,
+                  TRANSACTION_VERSION,
+                  Long.toString(seen + 1),
+                  METADATA,
+                  name);
+          scala.collection.immutable.Map<String, String> before = spark.conf().getAll();
+          identity.forEach(spark.conf()::set);
+          try {
+            merge.run();
+          } finally {
+            for (String setting : identity.keySet()) {
+              Option<String> value = before.get(setting);
+              if (value.isDefined()) {
+                spark.conf().set(setting, value.get());
+              } else {
+                spark.conf().unset(setting);
+              }
+            }
+          }
+        });
   }
 
   private void checkWritable() {

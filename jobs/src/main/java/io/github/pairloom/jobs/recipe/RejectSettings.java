@@ -27,7 +27,8 @@ public record RejectSettings(
     @Setting(
             value =
                 "Rejected responses that each strategy makes of a reference response, at least 1;"
-                    + " pairs of one reference and strategy are a group",
+                    + " pairs of one reference and strategy are a group, and all wait for the next run"
+                    + " where one fails of what may pass (recovery.again)",
             defaults = "1")
         int perResponse,
     @Setting("How alike chosen and rejected are said to be") SimilaritySettings similarity,

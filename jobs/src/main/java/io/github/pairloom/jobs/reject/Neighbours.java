@@ -4,6 +4,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat_ws;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sha2;
+import static org.apache.spark.sql.functions.struct;
 
 import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.ModelRows;
@@ -19,6 +20,7 @@ import org.apache.spark.sql.Row;
 final class Neighbours {
   private final StepContext context;
   private final ModelIdentity model;
+  private Dataset<Row> rows;
   private Dataset<Row> embeddings;
 
   Neighbours(StepContext context, ModelIdentity model) {
@@ -56,18 +58,24 @@ final class Neighbours {
                 journal,
                 counters),
         counters);
-    embeddings =
+    rows =
         context
             .warehouse()
             .read(Table.EMBEDDINGS)
-            .where(col("embedding").isNotNull())
-            .select(
-                col("content_id").as("image_id"),
-                col("embedding_id"),
-                col("embedding").as("vector"))
+            .withColumn("image_id", col("content_id"))
             // Those of this model, and of this variant of its graphs.
-            .where(col("embedding_id").equalTo(key))
-            .select(col("image_id").as("id"), col("vector"));
+            .where(col("embedding_id").equalTo(key));
+    embeddings =
+        rows.where(col("embedding").isNotNull())
+            .select(col("image_id").as("id"), col("embedding").as("vector"));
+  }
+
+  /** Returns the images that could not be embedded, as {@code id}, and why, as {@code fault}. */
+  Dataset<Row> failed() {
+    return rows.where(col("embedding").isNull())
+        .select(
+            col("image_id").as("id"),
+            struct(col("drop_reason").as("reason"), col("drop_detail").as("detail")).as("fault"));
   }
 
   /**

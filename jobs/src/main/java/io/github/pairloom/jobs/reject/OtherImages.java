@@ -18,6 +18,7 @@ import io.github.pairloom.jobs.ModelCounters;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.strategy.Neighbourhood;
+import io.github.pairloom.udfs.strategy.NoPairException;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
 import io.github.pairloom.udfs.vlm.ModelIdentity;
 import java.util.ArrayList;
@@ -34,6 +35,9 @@ import org.apache.spark.sql.functions;
 final class OtherImages {
   /** Column with other images, the first first: an array of (image, similarity). */
   static final String COLUMN = "other_images";
+
+  /** Why an image has no similar ones: it could not be embedded. A struct (reason, detail). */
+  private static final String FAULT = "images_fault";
 
   /** What a strategy wants; those of one kind share their images. */
   private static final String KIND = "images_wanted";
@@ -66,7 +70,7 @@ final class OtherImages {
 
   /**
    * Returns {@code rows} with the column {@link #COLUMN}, empty where the strategy wants no other
-   * image or there is none.
+   * image or there is none, and what {@link #checkRetrieved} asks for.
    *
    * @param rows with columns {@code image_id} and {@code strategy_index}
    * @param model whose eye tells what is similar; images that it has not embedded yet, it embeds
@@ -83,9 +87,20 @@ final class OtherImages {
             element_at(
                 array(kinds.stream().map(functions::lit).toArray(Column[]::new)),
                 col("strategy_index").plus(1)));
-    if (!neighbourhoods.isEmpty()) {
+    if (neighbourhoods.isEmpty()) {
+      asking = asking.withColumn(FAULT, lit(null).cast("struct<reason:string,detail:string>"));
+    } else {
       Neighbours neighbours = new Neighbours(context, model);
       neighbours.embed(counters);
+      Dataset<Row> failed =
+          neighbours.failed().select(col("id").as("failed"), col("fault").as(FAULT));
+      asking =
+          asking
+              .join(
+                  failed,
+                  col("image_id").equalTo(col("failed")).and(col(KIND).geq(FIRST_RETRIEVED)),
+                  "left")
+              .drop("failed");
       for (int i = 0; i < neighbourhoods.size(); i++) {
         int kind = FIRST_RETRIEVED + i;
         Dataset<Row> of = asking.where(col(KIND).equalTo(kind)).select("image_id").distinct();
@@ -108,6 +123,22 @@ final class OtherImages {
             "left")
         .drop("of", "kind")
         .withColumn(COLUMN, coalesce(col(COLUMN), none));
+  }
+
+  /**
+   * Checks that a row's similar images, if its strategy wants any, could be looked for.
+   *
+   * @param row of {@link #joined}
+   * @throws NoPairException with the fault of its image's embedding: with the fault the row is
+   *     worked on again
+   */
+  static void checkRetrieved(Row row) {
+    Row fault = row.getAs(FAULT);
+    if (fault != null) {
+      throw new NoPairException(
+          fault.getString(0),
+          "no image was retrieved, as this one has no embedding: " + fault.get(1));
+    }
   }
 
   private static Column[] columns() {

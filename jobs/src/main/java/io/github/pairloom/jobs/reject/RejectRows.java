@@ -42,6 +42,7 @@ import org.apache.spark.sql.Row;
  * Makes the pairs of each reference response and strategy.
  *
  * @param recipeIds recipe id of each strategy's rows, in their order
+ * @param passing reason codes of faults for which a candidate is worked on again
  * @param counters takes what the models did, as each task ends
  */
 record RejectRows(
@@ -53,6 +54,7 @@ record RejectRows(
     String embedderRevision,
     List<String> recipeIds,
     long seed,
+    List<String> passing,
     RowJournal journal,
     ModelCounters counters)
     implements MapPartitionsFunction<Row, Row> {
@@ -72,6 +74,7 @@ record RejectRows(
         embedderRevision,
         recipe.reject().strategies().stream().map(recipe::pairId).toList(),
         recipe.seed(),
+        recipe.recovery().again(),
         journal,
         counters);
   }
@@ -148,7 +151,19 @@ record RejectRows(
         pairs = pairs.thenCombine(outcome(row, sample, i), this::joined);
       }
       return pairs.thenApplyAsync(
-          all -> numbered(all).stream().map(CandidatePair.CODEC::toRow).toList(), bench);
+          all -> numbered(orFailed(all)).stream().map(CandidatePair.CODEC::toRow).toList(), bench);
+    }
+
+    /**
+     * Returns the pairs, or the one alone that failed of what may pass: the candidate is worked on
+     * again then, and the others' ids follow from how many come before them.
+     */
+    private List<CandidatePair> orFailed(List<CandidatePair> all) {
+      return all.stream()
+          .filter(pair -> pair.dropReason() != null && passing.contains(pair.dropReason()))
+          .findFirst()
+          .map(List::of)
+          .orElse(all);
     }
 
     private List<CandidatePair> joined(List<CandidatePair> all, List<CandidatePair> more) {
@@ -187,6 +202,7 @@ record RejectRows(
     private CompletableFuture<List<Rejection>> rejections(
         Row row, Sample sample, String chosen, int number) {
       try {
+        OtherImages.checkRetrieved(row);
         RejectionStrategy strategy = strategy(row.getAs("strategy_index"));
         ImageSight.Encoded image = sight.of(row);
         KeyedRandom root = KeyedRandom.of(seed).with(row.<String>getAs("response_id"));

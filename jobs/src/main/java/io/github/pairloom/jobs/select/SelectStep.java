@@ -6,11 +6,13 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat_ws;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Pending;
+import io.github.pairloom.jobs.RowFaults;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
@@ -70,6 +72,11 @@ public final class SelectStep implements Step {
               + " has no rows. Run the reject step first, on the same warehouse.");
     }
     Dataset<Row> judged = warehouse.latest(Table.SELECTIONS);
+    Dataset<Row> mended = mended(pairs, judged);
+    if (!mended.isEmpty()) {
+      warehouse.delete(Table.SELECTIONS, "pair_id", mended);
+      judged = warehouse.latest(Table.SELECTIONS);
+    }
     addLost(warehouse, joined(pairs, judged.where(col("drop_reason").isNull()), "left_semi"));
     Dataset<Row> unjudged = without(pairs, judged);
     Dataset<Row> kept = warehouse.latest(Table.PREFERENCE_PAIRS);
@@ -104,8 +111,25 @@ public final class SelectStep implements Step {
   @Override
   public Optional<Pending> pending(StepContext context) {
     Warehouse warehouse = context.warehouse();
-    Dataset<Row> unjudged = without(warehouse.read(Table.PAIRS), warehouse.read(Table.SELECTIONS));
-    return Optional.of(Pending.rows(unjudged.count()));
+    Dataset<Row> pairs = warehouse.read(Table.PAIRS);
+    Dataset<Row> judged = warehouse.read(Table.SELECTIONS);
+    return Optional.of(
+        Pending.rows(without(pairs, judged).count() + mended(pairs, judged).count()));
+  }
+
+  /**
+   * Returns the ids of the pairs that were judged by a fault which is no longer theirs, as step
+   * reject has worked on them again.
+   */
+  private static Dataset<Row> mended(Dataset<Row> pairs, Dataset<Row> judged) {
+    Dataset<Row> faults =
+        judged
+            .where(col("drop_reason").isin(RowFaults.ALL.toArray()))
+            .select(col("pair_id").as("failed"), col("drop_reason").as("fault"));
+    return faults
+        .join(pairs, col("failed").equalTo(col("pair_id")))
+        .where(not(col("fault").eqNullSafe(col("drop_reason"))))
+        .select("pair_id");
   }
 
   /** Adds the kept pairs that a run which died has judged and not written. */

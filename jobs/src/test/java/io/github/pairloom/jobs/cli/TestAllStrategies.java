@@ -41,6 +41,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.commons.io.FileUtils;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -58,6 +60,7 @@ class TestAllStrategies {
 
   private static SparkSession spark;
   private static final AtomicInteger questions = new AtomicInteger();
+  private static volatile boolean everySecondFails;
   private static HttpServer rewriter;
   private static Warehouse warehouse;
   private static List<String> overrides;
@@ -319,6 +322,32 @@ class TestAllStrategies {
     assertTrue(out.contains("%s tokens (remote.max-tokens: none)".formatted(240 * responses)), out);
   }
 
+  @Test
+  void ofSeveralCallsThatBelongTogetherAllWaitForTheOneThatFailed() throws IOException {
+    Warehouse copy = copy("half", Table.PAIRS.tableName(), "_response-cache", "_spending");
+    long responses = copy.read(Table.RESPONSES).count();
+    List<String> settings = rewriting("retries: 0");
+    settings.add("errors.max-share=1");
+    int before = questions.get();
+    everySecondFails = true;
+    try {
+      assertEquals(0, pairloom("reject", copy, settings), err);
+    } finally {
+      everySecondFails = false;
+    }
+    assertEquals(before + 2 * responses, questions.get());
+    Dataset<Row> pairs = copy.read(Table.PAIRS);
+    long failed = pairs.where("drop_reason = 'endpoint-failed'").count();
+    assertTrue(failed > 0);
+    assertEquals(failed + 2 * (responses - failed), pairs.count());
+
+    assertEquals(0, pairloom("reject", copy, settings), err);
+
+    assertEquals(before + 3 * responses, questions.get(), "only what failed is asked again");
+    assertEquals(2 * responses, copy.read(Table.PAIRS).count());
+    assertEquals(0, copy.read(Table.PAIRS).where("drop_reason = 'endpoint-failed'").count());
+  }
+
   private static int pairloom(String command, Warehouse warehouse, List<String> settings) {
     List<String> arguments =
         new ArrayList<>(List.of(command, RECIPE.toString(), "--warehouse", warehouse.root()));
@@ -397,8 +426,12 @@ class TestAllStrategies {
 
   /** Says right for left and blue for all else that is red. */
   private static void rewrite(HttpExchange exchange) throws IOException {
-    questions.incrementAndGet();
+    int number = questions.incrementAndGet();
     try (exchange) {
+      if (everySecondFails && number % 2 == 0) {
+        exchange.sendResponseHeaders(503, -1);
+        return;
+      }
       ObjectMapper json = new ObjectMapper();
       String question = json.readTree(exchange.getRequestBody()).at("/messages/0/content").asText();
       String text =

@@ -295,6 +295,23 @@ class TestIngestStep {
     assertTrue(e.getMessage().startsWith("Another run has added to table samples"), e.getMessage());
     assertEquals(1, warehouse.read(Table.SAMPLES).count());
     late.append(Table.SAMPLES, late.read(Table.SAMPLES).limit(0));
+
+    // Nor beside one that puts rows in the place of others, or takes some away.
+    Dataset<Row> none = sameRows.limit(0);
+    for (Runnable change :
+        List.<Runnable>of(
+            () -> late.put(Table.SAMPLES, "sample_id", sameRows),
+            () -> late.delete(Table.SAMPLES, "sample_id", none))) {
+      warehouse.read(Table.SAMPLES);
+      change.run();
+      assertThrows(JobException.class, () -> warehouse.append(Table.SAMPLES, sameRows));
+      warehouse.read(Table.SAMPLES);
+      late.append(Table.SAMPLES, none);
+      assertThrows(JobException.class, () -> warehouse.put(Table.SAMPLES, "sample_id", sameRows));
+      assertThrows(
+          JobException.class, () -> warehouse.delete(Table.SAMPLES, "sample_id", sameRows));
+    }
+    assertEquals(1, warehouse.read(Table.SAMPLES).count());
   }
 
   @Test

@@ -25,6 +25,7 @@ import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Span;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -36,6 +37,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
@@ -223,10 +225,36 @@ class TestRejectStep {
     assertEquals(gone + more, mended.read());
     assertEquals(Map.of(), mended.quarantined());
     assertEquals(candidates, other.read(Table.PAIRS).count());
-    assertEquals(0, judged(other, "drop_reason = 'image-missing'"));
     new DedupStep().run(context);
+    assertTrue(new SelectStep().pending(context).orElseThrow().amount() >= gone);
     assertTrue(new SelectStep().run(context).read() >= gone);
     assertEquals(candidates, judged(other, "true"));
+    assertEquals(0, judged(other, "drop_reason = 'image-missing'"));
+  }
+
+  @Test
+  void pairsOfAnImageThatWasNotEmbeddedHaveThatFaultAndAreMadeOnceItHasPassed() throws IOException {
+    Path copy = folder.resolve("embedded");
+    FileUtils.copyDirectory(new File(warehouse.root()), copy.toFile());
+    FileUtils.deleteDirectory(copy.resolve(Table.PAIRS.tableName()).toFile());
+    Warehouse other = new Warehouse(spark, copy.toString());
+    String similar = "reject.strategies=[{type: retrieved}]";
+    StepContext context = new StepContext(spark, other, recipe(similar, "errors.max-share=1"));
+    new RejectStep().run(context);
+    String image = other.read(Table.SAMPLES).first().getAs("image_id");
+    String ofImage = "image_id = '" + image + "'";
+    long hit = other.read(Table.PAIRS).where(ofImage).count();
+    DeltaTable.forPath(spark, other.path(Table.PAIRS)).delete(ofImage);
+    spark.sql(
+        "UPDATE delta.`%s` SET embedding = NULL, drop_reason = 'timed-out' WHERE content_id = '%s'"
+            .formatted(other.path(Table.EMBEDDINGS), image));
+
+    assertEquals(Map.of("timed-out", hit), new RejectStep().run(context).quarantined());
+
+    Recipe again = recipe(similar, "errors.max-rows=0", "recovery.again=[timed-out]");
+    StepResult mended = new RejectStep().run(new StepContext(spark, other, again));
+    assertEquals(hit, mended.read());
+    assertEquals(Map.of(), mended.quarantined());
   }
 
   private static long judged(Warehouse warehouse, String where) {

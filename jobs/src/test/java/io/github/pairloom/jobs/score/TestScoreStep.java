@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.ErrorBudget;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.RecoverySettings;
 import io.github.pairloom.jobs.recipe.ScoreSettings;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.CandidatePair;
@@ -24,6 +27,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.commons.io.FileUtils;
+import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -33,6 +37,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 class TestScoreStep {
   private static final ModelSpec OTHER = ModelSpec.onCpu(Path.of("models/other"));
+  private static final Path SCENE =
+      Path.of(System.getProperty("pairloom.root"), "models/demo-data/images/000300.png");
 
   private static SparkSession spark;
 
@@ -56,24 +62,7 @@ class TestScoreStep {
 
   @Test
   void modelsThatTakePicturesOtherwiseScorePairsOfImagesAndAllAreCounted() throws IOException {
-    Path scene = Path.of(System.getProperty("pairloom.root"), "models/demo-data/images/000300.png");
-    byte[] png = Files.readAllBytes(scene);
-    String imageId = ContentId.of(png);
-    warehouse.append(
-        Table.IMAGES,
-        Image.CODEC,
-        List.of(
-            new Image(
-                imageId,
-                scene.toString(),
-                0,
-                png.length,
-                "png",
-                64,
-                64,
-                "test",
-                Pairs.id("pixels"),
-                Pairs.id("hash"))));
+    String imageId = add(SCENE);
     Pairs.add(
         warehouse,
         ofImage("black", imageId, new Transform("black", Map.of(), Pairs.id("pixels"), null)),
@@ -105,6 +94,78 @@ class TestScoreStep {
     // Those of the model whose work was done, though the other one came last.
     assertEquals(one.metrics().get("images-encoded"), two.metrics().get("images-encoded"));
     assertTrue(one.metrics().get("images-encoded") > 0);
+  }
+
+  /** Adds an image, and returns its id. */
+  private String add(Path scene) throws IOException {
+    byte[] png = Files.readAllBytes(scene);
+    String imageId = ContentId.of(png);
+    warehouse.append(
+        Table.IMAGES,
+        Image.CODEC,
+        List.of(
+            new Image(
+                imageId,
+                scene.toString(),
+                0,
+                png.length,
+                "png",
+                64,
+                64,
+                "test",
+                Pairs.id("pixels"),
+                Pairs.id("hash"))));
+    return imageId;
+  }
+
+  @Test
+  void aPairThatWasDroppedWhileItsScoreFailedIsJudgedAgainOnceItHasOne() throws IOException {
+    Path scene = Files.copy(SCENE, folder.resolve("scene.png"));
+    String imageId = add(scene);
+    Transform black = new Transform("black", Map.of(), Pairs.id("pixels"), null);
+    Pairs.add(warehouse, ofImage("dropped", imageId, black), ofImage("kept", imageId, black));
+    Files.delete(scene);
+    Recipe recipe = Pairs.recipe(Pairs.MODEL, Pairs.SCORE, null, null);
+    StepResult failed = new ScoreStep().run(again(recipe, List.of()));
+    assertEquals(Map.of("image-missing", 2L), failed.quarantined());
+    warehouse.append(
+        Table.SELECTIONS,
+        spark.createDataFrame(
+            List.of(
+                RowFactory.create(Pairs.id("dropped"), "filter-good", null, null, null),
+                RowFactory.create(Pairs.id("kept"), null, null, null, null)),
+            Table.SELECTIONS.schema()));
+    Files.copy(SCENE, scene);
+
+    StepResult mended = new ScoreStep().run(again(recipe, List.of("image-missing")));
+
+    assertEquals(2, mended.written());
+    assertEquals(
+        List.of(Pairs.id("kept")),
+        warehouse.read(Table.SELECTIONS).collectAsList().stream()
+            .map(row -> row.getString(0))
+            .toList());
+  }
+
+  /** Returns a context with this recipe, bad rows allowed, and some worked on again. */
+  private StepContext again(Recipe recipe, List<String> reasons) {
+    return new StepContext(
+        spark,
+        warehouse,
+        new Recipe(
+            recipe.name(),
+            recipe.seed(),
+            recipe.source(),
+            recipe.model(),
+            recipe.reference(),
+            recipe.reject(),
+            recipe.score(),
+            recipe.dedup(),
+            recipe.select(),
+            recipe.export(),
+            new ErrorBudget(2, 1),
+            new RecoverySettings(20000, 900, reasons),
+            recipe.remote()));
   }
 
   private static CandidatePair ofImage(String name, String imageId, Transform transform) {
