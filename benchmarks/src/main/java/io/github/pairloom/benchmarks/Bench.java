@@ -50,6 +50,13 @@ public final class Bench implements Callable<Integer> {
   private int kills;
 
   @Option(
+      names = "--steps",
+      paramLabel = "NAMES",
+      split = ",",
+      description = "steps that crash kills processes of (default: all)")
+  private List<String> steps = CrashBenchmark.STEPS;
+
+  @Option(
       names = "--seed",
       paramLabel = "N",
       defaultValue = "1",
@@ -92,6 +99,11 @@ public final class Bench implements Callable<Integer> {
     if (kills < 1) {
       throw usage("Invalid --kills: %s (must be at least 1)", kills);
     }
+    if (!CrashBenchmark.STEPS.containsAll(steps)) {
+      throw usage(
+          "Invalid --steps: %s (must be of %s)",
+          String.join(",", steps), String.join(",", CrashBenchmark.STEPS));
+    }
     if (photos != null && !Files.isDirectory(photos)) {
       throw usage("Invalid --photos: there is no folder %s", photos);
     }
@@ -118,7 +130,7 @@ public final class Bench implements Callable<Integer> {
         new SparkBenchmark(),
         new ScalingBenchmark(),
         new SoakBenchmark(),
-        new CrashBenchmark(seed, kills),
+        new CrashBenchmark(seed, kills, steps),
         new DedupBenchmark(DedupBenchmark.Part.ALL),
         new DedupBenchmark(DedupBenchmark.Part.SPEED),
         new DedupBenchmark(DedupBenchmark.Part.MLLIB),
