@@ -5,8 +5,9 @@ or later and apache-airflow-providers-apache-spark 5 or later.
 
 A task that fails is simply tried again. A step looks at what its table holds, does what is not there
 and commits in batches, so a retry goes on where the last try stopped, and a second run of a step that
-is done adds nothing. Two runs on one warehouse at once do no harm either: of two that would add the
-same rows, the second stops and says so. max_active_runs and the pools are there to save GPU hours.
+is done adds nothing. Of two runs on one warehouse at once that would add the same rows, the second stops
+and says so, except on S3 with Delta's default log store, which knows one driver alone (README.md, Crashes):
+leave max_active_runs at 1 there. Elsewhere it and the pools save GPU hours.
 
 Exit codes: 2 is a mistake in the recipe, 3 means more bad rows than the recipe allows, 4 that its cap on
 spending is reached. Trying again helps none of them; after 2 and 4 it costs a minute, after 3 the work

@@ -34,7 +34,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "  ./pairloom show preference_pairs conf/recipes/quickstart.yaml --limit 3",
       "",
       "Exit codes: 0 done, 2 wrong usage or recipe, 3 too many bad rows, 4 stopped at"
-          + " the recipe's cap on spending, 1 anything else."
+          + " the recipe's cap on spending, 75 a row hung and the process ended itself (run it"
+          + " again), 1 anything else."
     })
 public final class Pairloom implements Runnable {
   static final int FAILED = 1;

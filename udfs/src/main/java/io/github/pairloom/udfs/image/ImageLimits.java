@@ -1,6 +1,5 @@
 package io.github.pairloom.udfs.image;
 
-import io.github.pairloom.udfs.Setting;
 import java.io.Serializable;
 
 /**
@@ -16,19 +15,7 @@ import java.io.Serializable;
  * @param maxAspect largest ratio of the longer to the shorter side. Default 200: where Qwen2-VL's
  *     processor refuses
  */
-public record ImageLimits(
-    @Setting(value = "largest image file, in bytes (at least 1)", defaults = "67108864")
-        long maxBytes,
-    @Setting(value = "largest width x height of an image (at least 1)", defaults = "89478485")
-        long maxPixels,
-    @Setting(
-            value = "smallest width and height of an image, in pixels (at least 1)",
-            defaults = "28")
-        int minSide,
-    @Setting(
-            value = "largest ratio of an image's longer to its shorter side (at least 1)",
-            defaults = "200")
-        double maxAspect)
+public record ImageLimits(long maxBytes, long maxPixels, int minSide, double maxAspect)
     implements Serializable {
   /** RGB pixels live in one Java array, so no limit may go beyond it. */
   private static final long MOST_PIXELS = (Integer.MAX_VALUE - 8) / RgbImage.CHANNELS;
@@ -57,10 +44,7 @@ public record ImageLimits(
   void checkBytes(long bytes) {
     if (bytes > maxBytes) {
       throw BadImageException.of(
-          ImageDefect.TOO_LARGE,
-          "Image file has %d bytes (limit %d). Raise max-bytes or shrink the file.",
-          bytes,
-          maxBytes);
+          ImageDefect.TOO_LARGE, "Image file has %d bytes (limit %d). Shrink it.", bytes, maxBytes);
     }
   }
 
@@ -75,7 +59,7 @@ public record ImageLimits(
     if ((double) width * height > maxPixels) {
       throw BadImageException.of(
           ImageDefect.TOO_LARGE,
-          "%s header states %dx%d, %.0f pixels (limit %d). Raise max-pixels or shrink the image.",
+          "%s header states %dx%d, %.0f pixels (limit %d). Shrink it.",
           format,
           width,
           height,
@@ -88,7 +72,7 @@ public record ImageLimits(
       throw BadImageException.of(
           ImageDefect.TOO_SMALL_OR_EXTREME,
           "%s is %dx%d: each side must be at least %d pixels and the longer at most %s times the"
-              + " shorter. Lower min-side, raise max-aspect or drop the image.",
+              + " shorter. Enlarge, crop or drop it.",
           format,
           width,
           height,

@@ -43,8 +43,8 @@ public record ChatEndpoint(
         int timeoutSeconds,
     @Setting(
             value =
-                "Further tries after a failure that may pass (no connection, 408, 429, 5xx), each"
-                    + " after twice the pause of the one before",
+                "Further tries after a failure that may pass (no connection, 408, 429, 500, 502,"
+                    + " 503, 504), each after twice the pause of the one before",
             defaults = "4",
             shapes = false)
         int retries,
