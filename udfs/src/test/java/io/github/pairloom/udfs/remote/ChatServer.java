@@ -69,16 +69,22 @@ public final class ChatServer implements AutoCloseable {
       exchange.getResponseBody().flush();
       return;
     }
-    most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
     try (exchange) {
       JsonNode request = JSON.readTree(exchange.getRequestBody());
       requests.add(request);
       Integer failure = failures.poll();
       String question = request.path("messages").path(0).path("content").asText();
-      byte[] body =
-          (failure == null ? completion(question) : "busy").getBytes(StandardCharsets.UTF_8);
+      byte[] body = (failure == null ? counted(question) : "busy").getBytes(StandardCharsets.UTF_8);
       exchange.sendResponseHeaders(failure == null ? 200 : failure, body.length);
       exchange.getResponseBody().write(body);
+    }
+  }
+
+  /** Counts until there is an answer: once it is sent, the client may ask again at any moment. */
+  private String counted(String question) throws IOException {
+    most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+    try {
+      return completion(question);
     } finally {
       underWay.decrementAndGet();
     }

@@ -11,8 +11,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -157,7 +161,8 @@ class TestChatClient {
 
   @Test
   void noMoreRequestsAreUnderWayThanAllowed() {
-    try (ChatServer server = new ChatServer(question -> pause(question))) {
+    CyclicBarrier two = new CyclicBarrier(2);
+    try (ChatServer server = new ChatServer(question -> met(two, question))) {
       ChatClient client = ChatClient.of(server.endpoint());
       List<CompletableFuture<Answer>> answers =
           IntStream.range(0, 12)
@@ -194,12 +199,14 @@ class TestChatClient {
 
   @Test
   void whoAsksTheSameMeanwhileWaitsForOneAnswer() {
-    try (ChatServer server = new ChatServer(question -> pause(question))) {
+    CompletableFuture<Void> allAsked = new CompletableFuture<>();
+    try (ChatServer server = new ChatServer(q -> allAsked.thenApply(v -> q).join())) {
       ChatClient client = ChatClient.of(server.endpoint());
       List<CompletableFuture<Answer>> answers =
           IntStream.range(0, 12)
               .mapToObj(i -> client.ask("q" + i % 3, 1, cache(), () -> {}))
               .toList();
+      allAsked.complete(null);
       for (int i = 0; i < answers.size(); i++) {
         assertEquals("q" + i % 3, answers.get(i).join().text());
       }
@@ -302,11 +309,12 @@ class TestChatClient {
     return ChatClient.of(endpoint).ask(question, seed, ResponseCache.none(), () -> {});
   }
 
-  private static String pause(String question) {
+  /** Returns the question once another one is under way, too. */
+  private static String met(CyclicBarrier two, String question) {
     try {
-      Thread.sleep(10);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      two.await(30, TimeUnit.SECONDS);
+    } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
+      throw new IllegalStateException(e);
     }
     return question;
   }
