@@ -63,6 +63,8 @@ class TestAllStrategies {
   private static volatile boolean everySecondFails;
   private static HttpServer rewriter;
   private static Warehouse warehouse;
+  private static List<CandidatePair> pairs;
+  private static List<PairScore> scores;
   private static List<String> overrides;
   private static int exitCode;
   private static String outOfRun;
@@ -96,6 +98,14 @@ class TestAllStrategies {
     exitCode = pairloom("run", warehouse, overrides);
     outOfRun = out;
     errOfRun = err;
+    pairs =
+        warehouse.read(Table.PAIRS).collectAsList().stream()
+            .map(CandidatePair.CODEC::fromRow)
+            .toList();
+    scores =
+        warehouse.read(Table.SCORES).collectAsList().stream()
+            .map(PairScore.CODEC::fromRow)
+            .toList();
   }
 
   @AfterAll
@@ -133,7 +143,6 @@ class TestAllStrategies {
 
   @Test
   void everyReferenceHasRowsOfEveryStrategyAndEachSaysWhatWasDone() {
-    List<CandidatePair> pairs = pairs();
     long responses = warehouse.read(Table.RESPONSES).count();
     Set<String> recipes =
         pairs.stream().map(pair -> pair.provenance().recipeId()).collect(Collectors.toSet());
@@ -202,9 +211,8 @@ class TestAllStrategies {
 
   @Test
   void bothModelsScoreEveryUsablePair() {
-    List<PairScore> scores = scores();
     Set<String> usable =
-        pairs().stream()
+        pairs.stream()
             .filter(pair -> pair.dropReason() == null)
             .map(CandidatePair::pairId)
             .collect(Collectors.toSet());
@@ -234,12 +242,12 @@ class TestAllStrategies {
   @Test
   void theImageMakesTheChosenTextLikelierThanAnyOtherView() {
     Set<String> ofImages =
-        pairs().stream()
+        pairs.stream()
             .filter(pair -> pair.rejects().equals(CandidatePair.IMAGE))
             .map(CandidatePair::pairId)
             .collect(Collectors.toSet());
     double margin =
-        scores().stream()
+        scores.stream()
             .filter(score -> ofImages.contains(score.pairId()))
             .mapToDouble(PairScore::margin)
             .average()
@@ -250,7 +258,7 @@ class TestAllStrategies {
   @Test
   void whatAModelPrefersIsNotSelected() {
     Set<String> preferred =
-        scores().stream()
+        scores.stream()
             .filter(score -> score.verdict().equals(PairScore.REJECTED_PREFERRED))
             .map(PairScore::pairId)
             .collect(Collectors.toSet());
@@ -268,7 +276,7 @@ class TestAllStrategies {
         new ScoreStep()
             .run(new StepContext(spark, warehouse, RecipeReader.read(RECIPE, overrides)));
     assertEquals(0, again.read());
-    assertEquals(scores().size(), again.alreadyDone());
+    assertEquals(scores.size(), again.alreadyDone());
   }
 
   @Test
@@ -336,10 +344,10 @@ class TestAllStrategies {
       everySecondFails = false;
     }
     assertEquals(before + 2 * responses, questions.get());
-    Dataset<Row> pairs = copy.read(Table.PAIRS);
-    long failed = pairs.where("drop_reason = 'endpoint-failed'").count();
+    Dataset<Row> rows = copy.read(Table.PAIRS);
+    long failed = rows.where("drop_reason = 'endpoint-failed'").count();
     assertTrue(failed > 0);
-    assertEquals(failed + 2 * (responses - failed), pairs.count());
+    assertEquals(failed + 2 * (responses - failed), rows.count());
 
     assertEquals(0, pairloom("reject", copy, settings), err);
 
@@ -383,18 +391,6 @@ class TestAllStrategies {
 
   private static String url() {
     return "http://127.0.0.1:" + rewriter.getAddress().getPort() + "/v1";
-  }
-
-  private static List<CandidatePair> pairs() {
-    return warehouse.read(Table.PAIRS).collectAsList().stream()
-        .map(CandidatePair.CODEC::fromRow)
-        .toList();
-  }
-
-  private static List<PairScore> scores() {
-    return warehouse.read(Table.SCORES).collectAsList().stream()
-        .map(PairScore.CODEC::fromRow)
-        .toList();
   }
 
   /** Writes a file with the first scenes. */

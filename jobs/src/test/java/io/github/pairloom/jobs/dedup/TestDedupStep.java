@@ -83,7 +83,7 @@ class TestDedupStep {
   }
 
   @Test
-  void allThatAreAlikeAreFoundAndTenBatchesFindThemAsOneRunDoes() {
+  void allThatAreAlikeAreFoundAndBatchesFindThemAsOneRunDoes() {
     List<CandidatePair> pairs = planted(300);
     append(pairs);
     StepResult result = dedup(settings(THRESHOLD));
@@ -389,51 +389,29 @@ class TestDedupStep {
   }
 
   @Test
-  void aRunThatDiedBeforeItsSignaturesWereWrittenIsMadeGood() {
+  void pairsAreComparedAnewWhereSignaturesLabelsOrTheTableAreNotThoseOfTheLastRun()
+      throws IOException {
     Pairs.add(warehouse, pair("a", "A boat.", "s", 2), pair("b", "A boat.", "s", 1));
     dedup(settings(1));
     Map<String, String> before = labels();
+    // As a run leaves it that died before its signatures were written.
     spark.sql("DELETE FROM delta.`" + warehouse.path(Table.SIGNATURES) + "`");
     assertEquals(2, dedup(settings(1)).read());
     assertEquals(before, labels());
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
-  }
 
-  @Test
-  void pairsOfATableMadeAnewAreComparedAnew() throws IOException {
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("c", "A dog.", "s", 1));
-    dedup(settings(1));
-    Path signatures = Path.of(warehouse.path(Table.SIGNATURES));
-    warehouse = Pairs.warehouse(spark, folder.resolve("anew"));
-    Path anew = Path.of(warehouse.path(Table.SIGNATURES));
-    FileUtils.deleteDirectory(anew.toFile());
-    FileUtils.copyDirectory(signatures.toFile(), anew.toFile());
-    Pairs.add(warehouse, pair("b", "A boat.", "s", 1), pair("c", "A dog.", "s", 1));
-    assertEquals(2, dedup(settings(1)).read());
-    assertEquals(Map.of(), kept());
-    assertEquals(2, warehouse.read(Table.SIGNATURES).count());
-  }
-
-  @Test
-  void pairsWithOtherTextsUnderTheSameIdsAreComparedAnew() throws IOException {
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A dog.", "s", 1));
-    dedup(settings(1));
-    FileUtils.deleteDirectory(new File(warehouse.path(Table.PAIRS)));
-    warehouse = new Warehouse(spark, warehouse.root());
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A boat.", "s", 1));
-    assertEquals(2, dedup(settings(1)).read());
-    assertEquals(2, kept().size());
-  }
-
-  @Test
-  void labelsThatAreGoneAreMadeAnew() throws IOException {
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A boat.", "s", 2));
-    dedup(settings(1));
-    Map<String, String> before = labels();
     FileUtils.deleteDirectory(new File(warehouse.path(Table.DUPLICATES)));
     warehouse = new Warehouse(spark, warehouse.root());
     assertEquals(2, dedup(settings(1)).read());
     assertEquals(before, labels());
+
+    // With another text under an id that is signed.
+    FileUtils.deleteDirectory(new File(warehouse.path(Table.PAIRS)));
+    warehouse = new Warehouse(spark, warehouse.root());
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 2), pair("b", "A dog.", "s", 1));
+    assertEquals(2, dedup(settings(1)).read());
+    assertEquals(Map.of(), kept());
+    assertEquals(2, warehouse.read(Table.SIGNATURES).count());
   }
 
   @Test

@@ -99,14 +99,15 @@ class TestImageDuplicates {
 
     write(images, RADIUS, ImageDedup.Keep.LARGEST);
 
+    List<Row> rows = rows();
     Map<String, String> found = new TreeMap<>();
-    rows().forEach(row -> found.put(row.getString(1), row.getString(2)));
+    rows.forEach(row -> found.put(row.getString(1), row.getString(2)));
     assertEquals(expected, found, "rerun with -Dtests.seed=" + SEED);
     // The largest of each is the one that came last.
-    for (Row row : rows()) {
+    for (Row row : rows) {
       if (row.isNullAt(3)) {
         int size = widthOf(images, row.getString(1));
-        rows().stream()
+        rows.stream()
             .filter(other -> other.getString(2).equals(row.getString(2)))
             .forEach(other -> assertTrue(widthOf(images, other.getString(1)) <= size));
       }

@@ -50,6 +50,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -73,13 +74,37 @@ class TestExportStep {
 
   private static SparkSession spark;
 
+  /** A warehouse with images, which tests copy: making it takes longer than most exports. */
+  @TempDir static Path shared;
+
+  private static Path photograph;
+
   @TempDir Path folder;
   private Warehouse warehouse;
-  private Path photograph;
 
   @BeforeAll
-  static void startSpark() {
+  static void makeImages() throws IOException {
     spark = Pairs.startSpark();
+    photograph = Files.write(shared.resolve("a photo.jpg"), OWN_FILE);
+    Path tar = Files.writeString(shared.resolve("shard.tar"), "head" + text(IN_TAR) + "tail");
+    Pairs.warehouse(spark, shared.resolve("warehouse"))
+        .append(
+            Table.IMAGES,
+            Image.CODEC,
+            List.of(
+                image(photograph.toString(), 0, OWN_FILE, "jpeg"),
+                image(tar.toUri().toString(), 4, IN_TAR, "png"),
+                new Image(
+                    id("unused"),
+                    shared + "/gone.png",
+                    0,
+                    1,
+                    "png",
+                    4,
+                    4,
+                    "test",
+                    id("pixels"),
+                    id("hash"))));
   }
 
   @AfterAll
@@ -88,27 +113,14 @@ class TestExportStep {
   }
 
   @BeforeEach
-  void makeImages() throws IOException {
-    warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
-    photograph = Files.write(folder.resolve("a photo.jpg"), OWN_FILE);
-    Path tar = Files.writeString(folder.resolve("shard.tar"), "head" + text(IN_TAR) + "tail");
-    warehouse.append(
-        Table.IMAGES,
-        Image.CODEC,
-        List.of(
-            image(photograph.toString(), 0, OWN_FILE, "jpeg"),
-            image(tar.toUri().toString(), 4, IN_TAR, "png"),
-            new Image(
-                id("unused"),
-                folder + "/gone.png",
-                0,
-                1,
-                "png",
-                4,
-                4,
-                "test",
-                id("pixels"),
-                id("hash"))));
+  void openWarehouse() throws IOException {
+    warehouse = withImages("warehouse");
+  }
+
+  private Warehouse withImages(String name) throws IOException {
+    Path copy = folder.resolve(name);
+    FileUtils.copyDirectory(shared.resolve("warehouse").toFile(), copy.toFile());
+    return new Warehouse(spark, copy.toString());
   }
 
   @Test
@@ -329,18 +341,11 @@ class TestExportStep {
     for (int partitions : new int[] {1, 7}) {
       spark.conf().set("spark.sql.shuffle.partitions", partitions);
       Path export = folder.resolve("export-" + partitions);
-      Warehouse own = Pairs.warehouse(spark, folder.resolve("warehouse-" + partitions));
-      own.append(Table.IMAGES, warehouse.read(Table.IMAGES));
-      for (int part = 0; part < partitions; part++) {
-        int remainder = part;
-        Pairs.addKept(
-            spark,
-            own,
-            IntStream.range(0, 50)
-                .filter(i -> i % partitions == remainder)
-                .mapToObj(pairs::get)
-                .toList());
-      }
+      Warehouse own = withImages("warehouse-" + partitions);
+      List<Row> rows = pairs.stream().map(CandidatePair.CODEC::toRow).toList();
+      own.append(
+          Table.PREFERENCE_PAIRS,
+          spark.createDataFrame(rows, CandidatePair.CODEC.schema()).repartition(partitions));
       new ExportStep(20)
           .run(Pairs.context(spark, own, new ExportSettings(BOTH, export.toString(), 0)));
       Map<String, String> contents = new TreeMap<>(contents(export));
@@ -499,11 +504,15 @@ class TestExportStep {
     Map<String, String> before = contents(export);
     add(pair("b", OWN_FILE, "Where?", "Here.", "There."));
 
-    Files.writeString(photograph, "another photograph");
-    assertExportFails(
-        "Cannot export 1 of the images, nothing is written", "a photo.jpg", "changed");
-    Files.delete(photograph);
-    assertExportFails("Cannot export 1 of the images, nothing is written", "a photo.jpg");
+    try {
+      Files.writeString(photograph, "another photograph");
+      assertExportFails(
+          "Cannot export 1 of the images, nothing is written", "a photo.jpg", "changed");
+      Files.delete(photograph);
+      assertExportFails("Cannot export 1 of the images, nothing is written", "a photo.jpg");
+    } finally {
+      Files.write(photograph, OWN_FILE);
+    }
 
     assertEquals(before, contents(export));
     assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
@@ -637,9 +646,8 @@ class TestExportStep {
   @Test
   void noiseOnWhatAnotherModelSawIsLeftOutAndCounted() throws IOException {
     byte[] own = ImageEdits.toPng(scene("000300.png"));
-    Files.write(photograph, own);
-    warehouse.append(
-        Table.IMAGES, Image.CODEC, List.of(image(photograph.toString(), 0, own, "png")));
+    Path file = Files.write(folder.resolve("own.png"), own);
+    warehouse.append(Table.IMAGES, Image.CODEC, List.of(image(file.toString(), 0, own, "png")));
     Transform seen =
         new Transform(
             RejectedImage.NOISE,
@@ -663,9 +671,8 @@ class TestExportStep {
   @Test
   void anImageThatCannotBeMadeAgainNamesItsPair() throws IOException {
     byte[] own = ImageEdits.toPng(scene("000300.png"));
-    Files.write(photograph, own);
-    warehouse.append(
-        Table.IMAGES, Image.CODEC, List.of(image(photograph.toString(), 0, own, "png")));
+    Path file = Files.write(folder.resolve("own.png"), own);
+    warehouse.append(Table.IMAGES, Image.CODEC, List.of(image(file.toString(), 0, own, "png")));
     CandidatePair strange =
         ofImage("strange", own, new Transform("mirror", Map.of(), id("pixels"), null));
     add(strange);

@@ -101,7 +101,7 @@ public final class Pairs {
     try {
       if (!Files.exists(EMPTY)) {
         Warehouse empty = new Warehouse(spark, EMPTY.toString());
-        Arrays.stream(Table.values()).forEach(empty::version);
+        Arrays.stream(Table.values()).parallel().forEach(empty::version);
       }
       FileUtils.copyDirectory(EMPTY.toFile(), folder.toFile());
       return new Warehouse(spark, folder.toString());
