@@ -297,7 +297,7 @@ public final class ModelRows {
       RowJournal journal = RowJournal.open(context, table, key);
       while (true) {
         try {
-          Set<String> done = tryCommit(rows, journal);
+          Set<String> done = new HashSet<>(tryCommit(rows, journal));
           done.addAll(committed(journal.suspects()));
           journal.clear(done);
           return;
@@ -344,14 +344,14 @@ public final class ModelRows {
         // Before the commit: after it, the rows would not be worked on again.
         spending.record();
         if (counts.isEmpty()) {
-          return new HashSet<>();
+          return Set.of();
         }
         check(outcome, counts);
         write(outcome);
         commits++;
         counts.forEach(this::add);
         Set<String> suspects = journal.suspects();
-        return suspects.isEmpty() ? new HashSet<>() : among(outcome, suspects);
+        return suspects.isEmpty() ? suspects : among(outcome, suspects);
       } finally {
         outcome.unpersist();
       }
