@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.schemas.Table;
@@ -14,9 +15,13 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -31,6 +36,11 @@ class TestOddInputsOnCluster {
   /** Where TestIngestStep leaves its sources. */
   private static final Path INPUTS = ROOT.resolve("jobs/target/bad-inputs");
 
+  /** Copies of the odd files, of names of their own, that fill an executor, and 8 times as many. */
+  private static final int FEW = 8;
+
+  private static final int MANY = 64;
+
   @TempDir static Path folder;
   private static final Map<String, LocalCluster.Finished> runs = new HashMap<>();
   private static String logs;
@@ -40,7 +50,15 @@ class TestOddInputsOnCluster {
     List<Map<String, String>> workers = List.of(Map.of(), Map.of());
     try (LocalCluster cluster = LocalCluster.start(folder, workers, 1, "2g")) {
       for (String name : List.of("files", "texts")) {
-        runs.put(name, ingest(cluster, name));
+        runs.put(name, ingest(cluster, name, INPUTS.resolve(name).resolve("rows.jsonl")));
+      }
+      for (int copies : List.of(FEW, MANY)) {
+        Path sources = folder.resolve("copies-" + copies);
+        for (int i = 0; i < copies; i++) {
+          FileUtils.copyDirectory(
+              INPUTS.resolve("files").toFile(), sources.resolve("" + i).toFile());
+        }
+        runs.put("" + copies, ingest(cluster, "" + copies, sources.resolve("*/rows.jsonl")));
       }
       logs = cluster.workerLogs();
     }
@@ -80,14 +98,48 @@ class TestOddInputsOnCluster {
     assertEquals(expected, found);
   }
 
+  @Test
+  void memoryDoesNotGrowWithTheNumberOfOddFiles() throws IOException {
+    Map<Integer, Long> peaks = new TreeMap<>();
+    for (int copies : List.of(FEW, MANY)) {
+      LocalCluster.Finished run = runs.get("" + copies);
+      assertEquals(0, run.exitCode(), () -> run.output() + logs);
+      peaks.put(copies, peakOfAnExecutor("" + copies) >> 20);
+    }
+    System.out.println("Peak MiB of an executor by copies of the odd files: " + peaks);
+    assertTrue(peaks.get(FEW) > 0, peaks::toString);
+    assertTrue(peaks.get(MANY) < 1.15 * peaks.get(FEW), peaks::toString);
+  }
+
+  /** Returns the bytes in memory of the process, of all executors, that had most at its most. */
+  private static long peakOfAnExecutor(String name) throws IOException {
+    long peak = 0;
+    ObjectMapper json = new ObjectMapper();
+    try (Stream<Path> files = Files.list(events(name))) {
+      for (String line : Files.readAllLines(files.findFirst().orElseThrow())) {
+        JsonNode event = json.readTree(line);
+        if (event.path("Event").asText().equals("SparkListenerStageExecutorMetrics")
+            && !event.path("Executor ID").asText().equals("driver")) {
+          JsonNode metrics = event.path("Executor Metrics");
+          peak = Math.max(peak, metrics.path("ProcessTreeJVMRSSMemory").asLong());
+        }
+      }
+    }
+    return peak;
+  }
+
+  private static Path events(String name) {
+    return folder.resolve("events-" + name);
+  }
+
   private static int rowNumber(String sourceRow) {
     return Integer.parseInt(sourceRow.replaceFirst(".*#(\\d+)(/.*)?", "$1"));
   }
 
-  private static LocalCluster.Finished ingest(LocalCluster cluster, String name)
+  private static LocalCluster.Finished ingest(LocalCluster cluster, String name, Path rows)
       throws IOException {
-    Path rows = INPUTS.resolve(name).resolve("rows.jsonl");
-    assertTrue(Files.exists(rows), "No " + rows + ": TestIngestStep leaves it, run that first");
+    assertTrue(Files.exists(INPUTS), "No " + INPUTS + ": TestIngestStep leaves it, run that first");
+    Files.createDirectory(events(name));
     Path recipe =
         Files.writeString(
             folder.resolve(name + ".yaml"),
@@ -105,6 +157,14 @@ class TestOddInputsOnCluster {
             "--conf spark.sql.adaptive.enabled=false",
             "--conf spark.databricks.delta.snapshotPartitions=2",
             "--conf spark.ui.enabled=false",
+            // What a process holds, at its most in each stage, goes to the log of events.
+            "--conf spark.executor.processTreeMetrics.enabled=true",
+            "--conf spark.executor.metrics.pollingInterval=100ms",
+            "--conf spark.eventLog.logStageExecutorMetrics=true",
+            "--conf spark.eventLog.enabled=true",
+            "--conf spark.eventLog.rolling.enabled=false",
+            "--conf spark.eventLog.compress=false",
+            "--conf spark.eventLog.dir=" + events(name).toUri(),
             "--jars " + LocalCluster.deltaJars()),
         List.of("ingest", recipe.toString(), "--warehouse", folder.resolve(name).toString()));
   }

@@ -136,9 +136,13 @@ class TestBaselines {
   }
 
   @Test
-  void dropoutThatKeepsNothingWritesAllOfIt() {
-    Rejection rejection = demo.one(new DropoutNtp(0, false, new Sampling(0, 1, 90)), scenes.get(0));
-    assertFalse(rejection.text().isBlank());
+  void dropoutThatKeepsNothingWritesAllOfItWhateverTheResponse() {
+    RejectionStrategy nothingKept = new DropoutNtp(0, false, new Sampling(0, 1, 90));
+    Scene scene = scenes.get(0);
+    String text = demo.one(nothingKept, scene).text();
+    assertFalse(text.isBlank());
+    RejectionInput other = demo.input(scene, scene.prompt(), "Purple zebras sing.", "");
+    assertEquals(text, demo.reject(nothingKept, other).get(0).text());
   }
 
   @Test

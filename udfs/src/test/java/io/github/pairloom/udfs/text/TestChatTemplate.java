@@ -180,7 +180,10 @@ class TestChatTemplate {
             + "{% endfor %}{% endfor %}";
     ChatTemplate template = ChatTemplate.of(bomb, TOKENS);
     List<ChatMessage> messages = List.of(ChatMessage.user("0123456789".repeat(10_000), 0));
-    assertThrows(IllegalArgumentException.class, () -> template.render(messages, true));
+    IllegalArgumentException refusal =
+        assertThrows(IllegalArgumentException.class, () -> template.render(messages, true));
+    assertTrue(
+        refusal.getMessage().startsWith("Cannot render the chat template"), refusal.getMessage());
   }
 
   @Test
