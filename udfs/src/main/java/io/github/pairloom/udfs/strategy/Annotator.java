@@ -60,6 +60,13 @@ public record Annotator(
   @Override
   public CompletableFuture<List<Verdict>> judge(
       RejectionInput input, List<String> responses, Workbench bench) {
+    String known =
+        truth.isEmpty() ? input.chosen() : String.join(", ", Extra.values(input.extra(), truth));
+    if (known.isBlank()) {
+      // Not asked, and not paid for: the annotator would guess.
+      return CompletableFuture.failedFuture(
+          new NoPairException("no-ground-truth", "the source has no " + truth));
+    }
     int[] points = new int[responses.size()];
     CompletableFuture<int[]> all = CompletableFuture.completedFuture(points);
     for (int i = 0; i < points.length; i++) {
@@ -68,7 +75,7 @@ public record Annotator(
         int right = j;
         all =
             all.thenCombine(
-                compare(input, responses.get(i), responses.get(j), bench),
+                compare(input, known, responses.get(i), responses.get(j), bench),
                 (sums, outcome) -> {
                   sums[left] += outcome;
                   sums[right] -= outcome;
@@ -90,11 +97,9 @@ public record Annotator(
 
   /** Returns 1 if the one response is better, -1 if the other is, 0 for neither. */
   private CompletableFuture<Integer> compare(
-      RejectionInput input, String one, String other, Workbench bench) {
+      RejectionInput input, String known, String one, String other, Workbench bench) {
     KeyedRandom key = input.key().with("annotator").with(one).with(other);
     boolean turned = key.uniform(0) < 0.5;
-    String known =
-        truth.isEmpty() ? input.chosen() : String.join(", ", Extra.values(input.extra(), truth));
     String question =
         PromptTemplate.fill(
             template,

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * Short answers, compared as visual question answering does (VQA's evaluation, Antol et al., ICCV
@@ -27,17 +26,30 @@ final class Answers {
     String left = normal(one);
     String right = normal(other);
     Optional<BigDecimal> number = number(left);
-    return left.equals(right)
+    // What has no words at all is no answer.
+    return (left.equals(right) && !left.isEmpty())
         || (number.isPresent()
             && number(right).filter(n -> n.compareTo(number.get()) == 0).isPresent());
   }
 
   /** Returns whether {@code answer} says what {@code part} does: whether it has its words. */
   static boolean entails(String answer, String part) {
-    return (" " + normal(answer) + " ").contains(" " + normal(part) + " ");
+    String words = normal(part);
+    if (ARTICLES.contains(words)) {
+      // The letter of a choice: the answer says it if it begins with it, as in "A. a red car".
+      return (String.join(" ", words(answer)) + " ").startsWith(words + " ");
+    }
+    return !words.isEmpty() && (" " + normal(answer) + " ").contains(" " + words + " ");
   }
 
   private static String normal(String answer) {
+    List<String> words = words(answer);
+    List<String> told = words.stream().filter(word -> !ARTICLES.contains(word)).toList();
+    // Of a choice by letters, A is an answer and no article.
+    return String.join(" ", told.isEmpty() ? words : told);
+  }
+
+  private static List<String> words(String answer) {
     String plain =
         Normalizer.normalize(answer, Normalizer.Form.NFKC)
             .toLowerCase(Locale.ROOT)
@@ -47,9 +59,9 @@ final class Answers {
             // A point or a minus may be a number's.
             .replaceAll("[^\\p{L}\\p{N}\\p{M}.%/+-]+|\\.(?!\\d)", " ");
     return Arrays.stream(plain.strip().split("\\s+"))
-        .filter(word -> !ARTICLES.contains(word))
+        .filter(word -> !word.isEmpty())
         .map(word -> NUMBERS.contains(word) ? Integer.toString(NUMBERS.indexOf(word)) : word)
-        .collect(Collectors.joining(" "));
+        .toList();
   }
 
   private static Optional<BigDecimal> number(String text) {

@@ -40,7 +40,7 @@ public record Correctness(
             value =
                 "Regular expression whose first group that matched is a response's answer; its last"
                     + " match counts",
-            defaults = "(?i)final answer\\s*:\\s*(.+)|\\\\boxed\\{([^{}]*)\\}")
+            defaults = DEFAULT_ANSWER)
         String answer,
     @Setting(
             value =
@@ -56,6 +56,10 @@ public record Correctness(
             defaults = "false")
         boolean formatNegatives)
     implements RejectionStrategy {
+  /** A box counts before what stands around it. */
+  static final String DEFAULT_ANSWER =
+      "\\\\boxed\\{([^{}]*)\\}|(?i:final answer)\\s*:\\s*((?!.*\\\\boxed\\{).+)";
+
   public Correctness {
     check(samples >= 2, "Invalid samples: %s (must be at least 2)", samples);
     check(pairs >= 1, "Invalid pairs: %s (must be at least 1)", pairs);
@@ -172,7 +176,8 @@ public record Correctness(
                     match.wrong.answer.orElse("")))));
   }
 
-  private Optional<String> answerIn(String response) {
+  /** Returns the last answer in a response. */
+  Optional<String> answerIn(String response) {
     Matcher matcher = Pattern.compile(answer).matcher(response);
     Optional<String> last = Optional.empty();
     while (matcher.find()) {

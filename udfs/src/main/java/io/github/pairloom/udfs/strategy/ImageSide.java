@@ -1,5 +1,7 @@
 package io.github.pairloom.udfs.strategy;
 
+import io.github.pairloom.schemas.Transform;
+import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.vlm.Sampling;
@@ -34,15 +36,15 @@ public sealed interface ImageSide extends RejectionStrategy
 
   @Override
   default CompletableFuture<List<Rejection>> reject(RejectionInput input, Workbench bench) {
+    Transform transform = rejected(input, bench.model()::preprocess).transform();
+    if (transform.pixelsSha256().equals(input.pixels().sha256())) {
+      // Black for a black picture, or a copy of it as another one.
+      return CompletableFuture.failedFuture(
+          new NoPairException(PairGates.IDENTICAL, "to the model both images are the same"));
+    }
     return CompletableFuture.completedFuture(
         List.of(
             new Rejection(
-                Optional.empty(),
-                input.chosen(),
-                1,
-                1,
-                false,
-                rejected(input, bench.model()::preprocess).transform(),
-                Optional.empty())));
+                Optional.empty(), input.chosen(), 1, 1, false, transform, Optional.empty())));
   }
 }

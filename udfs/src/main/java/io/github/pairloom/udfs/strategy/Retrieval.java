@@ -6,6 +6,7 @@ import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.SettingType;
 import io.github.pairloom.udfs.image.BadImageException;
+import io.github.pairloom.udfs.image.ImageDefect;
 import io.github.pairloom.udfs.text.ContentWords;
 import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.vlm.Continuation;
@@ -141,6 +142,10 @@ public record Retrieval(
       try {
         seen = RejectedImage.retrieved(images.get(rank), bench.model()::preprocess);
       } catch (BadImageException e) {
+        if (e.defect() == ImageDefect.UNREADABLE) {
+          // That may pass, and the pair is to follow from the images alone.
+          return CompletableFuture.failedFuture(e);
+        }
         refused.add(e.defect().code());
         return attempt(rank + 1);
       }
@@ -267,13 +272,14 @@ public record Retrieval(
       ContentWords.Gap gap = gaps.get(next++);
       String following =
           sentence.substring(gap.end(), isOpen() ? gaps.get(next).start() : sentence.length());
-      cutOff |= written.cutOff();
       if (written.text().isBlank()) {
         text.append(sentence, gap.start(), gap.end()).append(following);
         return;
       }
       text.setLength(text.toString().stripTrailing().length());
       int filling = ContentWords.filling(written.text(), following);
+      // What the limit ended is used up to its end only where nothing was to follow, or did.
+      cutOff |= written.cutOff() && (filling < 0 || following.isBlank());
       if (filling < 0) {
         text.append(written.text().stripTrailing());
         next = gaps.size();

@@ -93,6 +93,31 @@ class TestImageSides {
   }
 
   @Test
+  void sidesThatTheModelSeesAlikeAreNoPair() {
+    RgbImage black = RgbImage.copyOf(64, 64, new byte[64 * 64 * 3]);
+    RejectionInput scene = input(scenes.get(0), scenes.get(0));
+    RejectionInput dark =
+        new RejectionInput(
+            () -> black,
+            demo.model.preprocess(black),
+            scene.features(),
+            List.of(),
+            "?",
+            "Night.",
+            "",
+            List.of(),
+            scene.key());
+    assertEquals("identical", reason(new ImageBlack(), dark));
+    assertEquals("identical", reason(new ImageCrop(0.01, 0.2), dark));
+    // A copy under another id.
+    assertEquals("identical", reason(new OtherImage(), scene));
+  }
+
+  private static String reason(RejectionStrategy strategy, RejectionInput input) {
+    return assertThrows(NoPairException.class, () -> demo.reject(strategy, input)).reason();
+  }
+
+  @Test
   void noiseIsThatOfItsSteps() {
     RejectionInput input = input(scenes.get(0), scenes.get(1));
     assertEquals(

@@ -164,6 +164,16 @@ class TestJudged {
         second |= question.contains("Answer B: A beach.");
       }
       assertTrue(first && second, "both orders are shown");
+
+      int asked = server.requests.size();
+      Annotator knowing =
+          new Annotator(server.endpoint(), "{truth} {first} {second}", "facts.caption");
+      NoPairException e =
+          assertThrows(
+              NoPairException.class,
+              () -> judge(knowing, demo.input(scenes.get(0)), "A beach.", "A street."));
+      assertEquals("no-ground-truth", e.reason());
+      assertEquals(asked, server.requests.size(), "nobody is asked to guess");
     }
   }
 
@@ -269,6 +279,33 @@ class TestJudged {
     assertFalse(Answers.same("10", "100"));
     assertTrue(Answers.entails("a red and white boat", "red"));
     assertFalse(Answers.entails("infrared", "red"));
+  }
+
+  @Test
+  void theLetterAIsAnAnswerAndNoArticle() {
+    assertTrue(Answers.same("A", "(a)"));
+    assertFalse(Answers.same("A", "B"));
+    assertFalse(Answers.same("A", "the"));
+    assertFalse(Answers.same("**", "A"));
+    assertFalse(Answers.same("**", "..."));
+    assertTrue(Answers.entails("A. a red car", "A"));
+    assertFalse(Answers.entails("B. a red car", "A"));
+    assertFalse(Answers.entails("a red car", "**"));
+  }
+
+  @Test
+  void anAnswerInABoxIsFoundWhereverItStands() {
+    Correctness strategy = new Correctness(2, WILD, Correctness.DEFAULT_ANSWER, "", 3, false);
+    for (String reference :
+        List.of(
+            "So it is.\nFinal answer: \\boxed{7}",
+            "Final answer:\n\\boxed{7}.",
+            "Final answer: **$\\boxed{7}$**",
+            "\\boxed{7}",
+            "final answer : 7")) {
+      assertEquals(Optional.of("7"), strategy.answerIn(reference), reference);
+    }
+    assertEquals(Optional.empty(), strategy.answerIn("7"));
   }
 
   @Test

@@ -155,6 +155,34 @@ class TestRetrieval {
     Rejection rejection =
         demo.reject(strategy(1, ""), input(scenes.get(0), gone, other(1), unwanted)).get(0);
     assertEquals(2, rejection.iteration());
+
+    RejectionInput.Other unread =
+        new RejectionInput.Other(
+            "unread",
+            0.95,
+            () -> {
+              throw new BadImageException(ImageDefect.UNREADABLE, "not now");
+            });
+    RejectionInput input = input(scenes.get(0), unread, other(1));
+    BadImageException e =
+        assertThrows(BadImageException.class, () -> demo.reject(strategy(1, ""), input));
+    assertEquals(ImageDefect.UNREADABLE, e.defect(), "that may pass: another would be left out");
+  }
+
+  @Test
+  void aLimitThatEndsWhatIsNotUsedCutsNothingOff() {
+    // One sentence with something to follow each gap but the last.
+    RejectionInput input = input(scenes.get(0), other(1));
+    int cutOff = 0;
+    int whole = 0;
+    for (int limit = 2; limit <= 40; limit++) {
+      Retrieval strategy =
+          new Retrieval(new Neighbourhood(5, 0.99), 1, "", KEPT, new Sampling(0, 1, limit));
+      Rejection rejection = demo.reject(strategy, input).get(0);
+      cutOff += rejection.cutOff() ? 1 : 0;
+      whole += rejection.cutOff() ? 0 : 1;
+    }
+    assertTrue(cutOff > 0 && whole > 25, cutOff + " cut off, " + whole + " not");
   }
 
   @Test
