@@ -63,10 +63,14 @@ final class Engine implements AutoCloseable {
   private final long cacheBytesPerToken;
   private final long cacheBudget;
 
-  /** Halved when memory runs short, as {@link #tokenBudget} is. */
+  /** Halved when memory runs short for a token of each. */
   private int rowBudget;
 
+  /** Halved when memory runs short for a run of prompts. */
   private int tokenBudget;
+
+  /** Whether an image or a script waits for the memory of the tails that are under way. */
+  private boolean draining;
 
   private final Reader reader;
   private final Deque<Encoding> encodings = new ArrayDeque<>();
@@ -284,6 +288,10 @@ final class Engine implements AutoCloseable {
     try {
       script.result.complete(reader.read(script.prompt, script.view, script.responses));
     } catch (OrtException | RuntimeException e) {
+      draining = isCrowdedOut(e);
+      if (draining) {
+        return;
+      }
       script.result.completeExceptionally(
           new ModelException("The model failed: " + e.getMessage(), e));
     }
@@ -347,7 +355,10 @@ final class Engine implements AutoCloseable {
       return false;
     }
     long start = System.nanoTime();
-    if (!encodings.isEmpty()) {
+    draining &= alive() > 0;
+    if (draining) {
+      decode();
+    } else if (!encodings.isEmpty()) {
       encodeNext();
     } else if (!scripts.isEmpty()) {
       readNext();
@@ -402,6 +413,10 @@ final class Engine implements AutoCloseable {
                 output.get(0).toFloatArray(), (int) shape.get(shape.dimension() - 2)));
       }
     } catch (TranslateException | RuntimeException e) {
+      draining = isCrowdedOut(e);
+      if (draining) {
+        return;
+      }
       encoding.result.completeExceptionally(
           new ModelException("Image encoding failed: " + e.getMessage(), e));
     }
@@ -471,7 +486,8 @@ final class Engine implements AutoCloseable {
       metrics.add(
           Figure.TOKENS_PREFILLED, sequences.stream().mapToLong(s -> s.input().places()).sum());
     } catch (OrtException | RuntimeException e) {
-      tryAgain(sequences, e);
+      // Long prompts are few to a run: how many may be decoded at once does not follow from it.
+      tryAgain(sequences, e, () -> tokenBudget = Math.max(1, tokenBudget / 2));
     } catch (Error e) {
       // For giveUp to find them.
       waiting.addAll(sequences);
@@ -668,8 +684,16 @@ final class Engine implements AutoCloseable {
     leaving.forEach(tail -> tail.ended = true);
     TensorGraphs.Pick pick = new TensorGraphs.Pick();
     List<Tail> staying = pickAlive(pick);
+    Caches picked;
+    try {
+      picked = weights.graphs.pick(caches, pick, decoder.heads());
+    } catch (OrtException | RuntimeException e) {
+      // Whoever puts back what was in the failed step finds them where they were.
+      leaving.forEach(tail -> tail.ended = false);
+      throw e;
+    }
     leaving.forEach(this::putBack);
-    replaceCaches(weights.graphs.pick(caches, pick, decoder.heads()), staying);
+    replaceCaches(picked, staying);
   }
 
   /** Lets a tail begin anew, with what it has written as its draft. */
@@ -683,29 +707,41 @@ final class Engine implements AutoCloseable {
     List<Tail> alive = slots.stream().filter(tail -> !tail.ended).toList();
     closeCaches();
     slots = new ArrayList<>();
-    tryAgain(alive.stream().map(tail -> new Sequence(tail, tail.alone)).toList(), failure);
+    tryAgain(
+        alive.stream().map(tail -> new Sequence(tail, tail.alone)).toList(),
+        failure,
+        () -> rowBudget = Math.max(1, Math.min(rowBudget, alive.size()) / 2));
   }
 
   /**
    * Runs failed sequences again: half as many at once if memory was short, else each alone. What
-   * fails alone has failed.
+   * fails alone, with no other's caches in memory, has failed.
    */
-  private void tryAgain(List<Sequence> failed, Exception failure) {
-    if (failed.size() == 1) {
+  private void tryAgain(List<Sequence> failed, Exception failure, Runnable halve) {
+    boolean single = failed.size() == 1;
+    if (single && (failed.get(0).alone || alive() == 0)) {
       fail(failed.get(0).work, failure);
       return;
     }
-    boolean memoryShort = OUT_OF_MEMORY.matcher(String.valueOf(failure.getMessage())).find();
-    if (memoryShort) {
+    boolean halves = !single && isShortOfMemory(failure);
+    if (halves) {
       metrics.add(Figure.BATCHES_HALVED, 1);
-      tokenBudget = Math.max(1, tokenBudget / 2);
-      rowBudget = Math.max(1, Math.min(rowBudget, failed.size()) / 2);
+      halve.run();
     }
     for (Sequence sequence : failed) {
-      Sequence again = new Sequence(sequence.work, sequence.tokens, !memoryShort);
+      Sequence again = new Sequence(sequence.work, sequence.tokens, !halves);
       again.tails.addAll(sequence.tails);
       waiting.addFirst(again);
     }
+  }
+
+  private static boolean isShortOfMemory(Exception failure) {
+    return OUT_OF_MEMORY.matcher(String.valueOf(failure.getMessage())).find();
+  }
+
+  /** Returns whether memory may do once the tails that are under way are done. */
+  private boolean isCrowdedOut(Exception failure) {
+    return alive() > 0 && isShortOfMemory(failure);
   }
 
   private void fail(Work work, Exception failure) {

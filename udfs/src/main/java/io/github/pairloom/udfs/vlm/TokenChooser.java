@@ -39,10 +39,13 @@ final class TokenChooser {
   Choice choose(float[] logits, int position) {
     Race race = new Race(position);
     if (sampling.drawsFromNucleus()) {
-      float floor = nucleusFloor(logits);
+      Nucleus nucleus = nucleus(logits);
+      race.certain = nucleus.certain;
       for (int v = 0; v < logits.length; v++) {
-        if (logits[v] >= floor) {
+        if (logits[v] >= nucleus.least) {
           race.enter(v, logits[v]);
+        } else if (logits[v] >= nucleus.possible) {
+          race.doubt(v, logits[v]);
         }
       }
     } else {
@@ -59,16 +62,26 @@ final class TokenChooser {
    * @param position of the token in the response, from 0
    */
   Optional<Choice> choose(TopLogits top, int row, int position) {
-    int entrants = sampling.drawsFromNucleus() ? nucleusSize(top, row) : top.count();
-    if (entrants == 0) {
-      return Optional.empty();
-    }
     Race race = new Race(position);
-    for (int i = 0; i < entrants; i++) {
+    if (sampling.drawsFromNucleus()) {
+      Optional<Nucleus> nucleus = nucleus(top, row);
+      nucleus.ifPresent(
+          bounds -> {
+            race.certain = bounds.certain;
+            for (int i = 0; i < top.count() && top.value(row, i) >= bounds.possible; i++) {
+              if (top.value(row, i) >= bounds.least) {
+                race.enter(top.token(row, i), top.value(row, i));
+              } else {
+                race.doubt(top.token(row, i), top.value(row, i));
+              }
+            }
+          });
+      return nucleus.map(bounds -> race.winner());
+    }
+    for (int i = 0; i < top.count(); i++) {
       race.enter(top.token(row, i), top.value(row, i));
     }
-    boolean decided =
-        sampling.greedy() || sampling.drawsFromNucleus() || !race.isOpenBelow(top, row);
+    boolean decided = sampling.greedy() || !race.isOpenBelow(top, row);
     return decided ? Optional.of(race.winner()) : Optional.empty();
   }
 
@@ -78,21 +91,39 @@ final class TokenChooser {
     private int best = -1;
     private double bestScore = Double.NEGATIVE_INFINITY;
     private double second = Double.NEGATIVE_INFINITY;
+    private float bestLogit;
+
+    /** Best score of those that compete only if rounding lets them. */
+    private double doubted = Double.NEGATIVE_INFINITY;
+
+    /** Least logit of those that compete whatever rounding does. */
+    private float certain = Float.NEGATIVE_INFINITY;
 
     Race(int position) {
       draws = key.with(position);
     }
 
     void enter(int token, float logit) {
-      double score =
-          sampling.greedy() ? logit : logit / sampling.temperature() + draws.gumbel(token);
+      double score = score(token, logit);
       if (score > bestScore || (score == bestScore && token < best)) {
         second = bestScore;
         bestScore = score;
         best = token;
+        bestLogit = logit;
       } else if (score > second) {
         second = score;
       }
+    }
+
+    /**
+     * Takes note of a token that is outside of the nucleus, but so close that it might be in it.
+     */
+    void doubt(int token, float logit) {
+      doubted = Math.max(doubted, score(token, logit));
+    }
+
+    private double score(int token, float logit) {
+      return sampling.greedy() ? logit : logit / sampling.temperature() + draws.gumbel(token);
     }
 
     /** Enters a whole row, without drawing for tokens that cannot win. */
@@ -156,49 +187,116 @@ final class TokenChooser {
     }
 
     Choice winner() {
-      return new Choice(best, bestScore - second < margin);
+      return new Choice(
+          best, bestScore - Math.max(second, doubted) < margin || bestLogit < certain);
     }
   }
 
   /**
-   * Returns the logit of the least likely token of the nucleus: the most likely tokens, up to and
-   * with the one that reaches top-p (Holtzman et al., ICLR 2020, section 3.1).
+   * Where the nucleus ends: the most likely tokens, up to and with the one that reaches top-p
+   * (Holtzman et al., ICLR 2020, section 3.1).
+   *
+   * @param least logit in it
+   * @param certain logit from which on tokens are in it however rounding moves them and others
+   * @param possible logit below which none is in it, however it does
    */
-  private float nucleusFloor(float[] logits) {
-    float[] sorted = logits.clone();
-    Arrays.sort(sorted);
-    double max = sorted[sorted.length - 1];
+  private record Nucleus(float least, float certain, float possible) {}
+
+  private Nucleus nucleus(float[] logits) {
+    float[] falling = logits.clone();
+    Arrays.sort(falling);
+    for (int i = 0, j = falling.length - 1; i < j; i++, j--) {
+      float low = falling[i];
+      falling[i] = falling[j];
+      falling[j] = low;
+    }
+    double[] shares = new double[falling.length];
     double total = 0;
     for (float logit : logits) {
-      total += probability(logit, max);
+      total += probability(logit, falling[0]);
     }
-    double sum = 0;
-    for (int i = sorted.length - 1; i > 0; i--) {
-      sum += probability(sorted[i], max);
-      if (sum >= sampling.topP() * total) {
-        return sorted[i];
-      }
+    for (int i = 0; i < shares.length; i++) {
+      shares[i] = probability(falling[i], falling[0]) / total;
     }
-    return sorted[0];
+    return nucleus(falling, shares, true).orElseThrow();
+  }
+
+  /** Returns nothing if the largest logits do not tell, or the rounding of sums decides. */
+  private Optional<Nucleus> nucleus(TopLogits top, int row) {
+    float[] falling = new float[top.count()];
+    double[] shares = new double[top.count()];
+    for (int i = 0; i < falling.length; i++) {
+      falling[i] = top.value(row, i);
+      shares[i] = Math.exp(falling[i] / sampling.temperature() - top.logSum(row));
+    }
+    return nucleus(falling, shares, top.count() == top.vocabulary());
   }
 
   /**
-   * Returns how many of the largest logits are the nucleus; 0 if that cannot be said, because it
-   * reaches beyond them or because rounding decides where it ends.
+   * @param falling the largest logits, in falling order
+   * @param shares their probabilities
+   * @param all whether there are no others
    */
-  private int nucleusSize(TopLogits top, int row) {
-    double sum = 0;
-    for (int i = 0; i < top.count(); i++) {
-      sum += Math.exp(top.value(row, i) / sampling.temperature() - top.logSum(row));
-      if (Math.abs(sum - sampling.topP()) < SUM_ERROR) {
-        return 0;
-      }
-      if (sum > sampling.topP()) {
-        boolean tied = i + 1 == top.count() || top.value(row, i + 1) == top.value(row, i);
-        return tied && top.count() < top.vocabulary() ? 0 : i + 1;
-      }
+  private Optional<Nucleus> nucleus(float[] falling, double[] shares, boolean all) {
+    double error = all ? 0 : SUM_ERROR;
+    double[] sums = new double[shares.length + 1];
+    for (int i = 0; i < shares.length; i++) {
+      sums[i + 1] = sums[i] + shares[i];
     }
-    return 0;
+    int last = 0;
+    while (last < shares.length - 1 && sums[last + 1] < sampling.topP()) {
+      last++;
+    }
+    boolean told = all || sums[last + 1] >= sampling.topP();
+    boolean exact = error == 0 || (isClear(sums[last], error) && isClear(sums[last + 1], error));
+    float certain = Float.POSITIVE_INFINITY;
+    int near = 0;
+    for (int i = 0; i <= last && told && exact; i++) {
+      while (near < falling.length
+          && (falling[i] - falling[near]) / sampling.temperature() <= margin) {
+        near++;
+      }
+      told = all || near < falling.length;
+      double most = moved(sums[near] - shares[i], margin);
+      exact = error == 0 || isClear(most, error);
+      if (most >= sampling.topP()) {
+        break;
+      }
+      certain = falling[i];
+    }
+    float possible = falling[last];
+    int ahead = 0;
+    for (int i = last + 1; told && exact; i++) {
+      if (i == falling.length) {
+        told = all;
+        break;
+      }
+      while ((falling[ahead] - falling[i]) / sampling.temperature() > margin) {
+        ahead++;
+      }
+      double least = moved(sums[ahead], -margin);
+      // Equals of the last one are in the nucleus with it.
+      boolean in = falling[i] == falling[last] || least < sampling.topP();
+      exact = error == 0 || falling[i] == falling[last] || isClear(least, error);
+      if (!in) {
+        break;
+      }
+      possible = falling[i];
+    }
+    return told && exact
+        ? Optional.of(new Nucleus(falling[last], certain, possible))
+        : Optional.empty();
+  }
+
+  private boolean isClear(double sum, double error) {
+    return Math.abs(sum - sampling.topP()) >= error;
+  }
+
+  /** Returns the share of some tokens once their odds against all others have moved by a factor. */
+  private static double moved(double share, double logOfFactor) {
+    double kept = Math.min(1, Math.max(0, share));
+    double odds = kept * Math.exp(logOfFactor);
+    return odds / (odds + 1 - kept);
   }
 
   private double probability(float logit, double max) {

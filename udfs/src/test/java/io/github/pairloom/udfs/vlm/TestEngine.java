@@ -22,6 +22,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -175,6 +177,56 @@ class TestEngine {
     ModelMetrics metrics = new ModelMetrics();
     assertEquals(expected, run(passages, narrow, weights.capabilities, BATCHING, metrics));
     assertTrue(metrics.sum(Figure.BATCHES_HALVED) > 0);
+  }
+
+  @Test
+  void whoFailsOnlyForMemoryThatOthersHoldWaitsForIt() {
+    Passage first = passages.get(0).with(List.of(Cut.free(KeyedRandom.of(1))));
+    Passage second = passages.get(1).with(List.of(Cut.free(KeyedRandom.of(2))));
+    List<Generation> alone = run(List.of(second), BATCHING).get(0);
+    Reading readAlone;
+    try (Engine engine = new Engine(weights, BATCHING, new ModelMetrics())) {
+      CompletableFuture<List<Reading>> read = read(engine, first);
+      finish(engine);
+      readAlone = read.join().get(0);
+    }
+    AtomicReference<CompletableFuture<?>> holder = new AtomicReference<>();
+    AtomicInteger refused = new AtomicInteger();
+    Decoder crowded =
+        new DecoderInTheWay() {
+          @Override
+          void before(DecoderBatch batch) {}
+
+          @Override
+          public Output run(DecoderBatch batch, Caches past, int logitsToKeep) throws OrtException {
+            if (past == null && holder.get() != null && !holder.get().isDone()) {
+              refused.incrementAndGet();
+              throw new OrtException("Failed to allocate memory for requested buffer of size 42");
+            }
+            return super.run(batch, past, logitsToKeep);
+          }
+        };
+    ModelMetrics metrics = new ModelMetrics();
+    try (Engine engine = new Engine(weights, crowded, weights.capabilities, BATCHING, metrics)) {
+      CompletableFuture<List<Generation>> holds = hand(engine, first);
+      engine.work();
+      holder.set(holds);
+      CompletableFuture<List<Generation>> written = hand(engine, second);
+      engine.work();
+      CompletableFuture<List<Reading>> read = read(engine, first);
+      finish(engine);
+      assertTrue(refused.get() >= 2, refused + " refused");
+      assertEquals(alone, written.join());
+      assertEquals(readAlone, read.join().get(0));
+      assertEquals(0, metrics.sum(Figure.BATCHES_HALVED), "one was never too many");
+    }
+  }
+
+  private static CompletableFuture<List<Reading>> read(Engine engine, Passage passage) {
+    CompletableFuture<List<Reading>> result = new CompletableFuture<>();
+    int[] response = weights.promptEncoder.encodeResponse("A boat.").ids();
+    engine.read(passage.prompt(), passage.view(), List.of(response), result);
+    return result;
   }
 
   @Test

@@ -91,6 +91,36 @@ class TestTokenChooser {
     assertTrue(close > 100, close + " close");
   }
 
+  @Test
+  void whatIsNotCloseStaysTheSameHoweverRoundingMovesLogitsWithinTheMargin() {
+    long seed = Long.getLong("tests.seed", System.nanoTime());
+    KeyedRandom draws = KeyedRandom.of(seed);
+    double margin = 0.05;
+    int sure = 0;
+    int moved = 0;
+    for (int i = 0; i < 20_000; i++) {
+      KeyedRandom row = draws.with(i);
+      float[] one = new float[30];
+      float[] other = new float[30];
+      for (int v = 0; v < one.length; v++) {
+        one[v] = (float) (2 * row.gaussian(v));
+        // Differences of two move by no more than the margin.
+        other[v] = (float) (one[v] + margin * (row.uniform(100 + v) - 0.5));
+      }
+      Sampling sampling =
+          new Sampling(0.3 + row.uniform(-1), i % 4 == 0 ? 1 : 0.5 + row.uniform(-2) / 2, 10);
+      TokenChooser chooser = new TokenChooser(sampling, row.with("chooser"), margin);
+      Choice first = chooser.choose(one, i);
+      boolean same = first.token() == chooser.choose(other, i).token();
+      if (!first.close()) {
+        sure++;
+        assertTrue(same, "row " + i + ", rerun with -Dtests.seed=" + seed);
+      }
+      moved += same ? 0 : 1;
+    }
+    assertTrue(sure > 14_000 && moved > 50, sure + " sure, " + moved + " moved");
+  }
+
   /** Scores every token and looks at all of them. */
   private static Choice byAllScores(
       float[] logits, double temperature, KeyedRandom draws, double margin) {
