@@ -36,6 +36,15 @@ public final class Users {
     closeIfUnused();
   }
 
+  /** Closes it if nobody uses it, and returns whether it did; nobody may enter then any more. */
+  public synchronized boolean condemnIfUnused() {
+    if (users == 0 && !condemned) {
+      condemn();
+      return true;
+    }
+    return false;
+  }
+
   private void closeIfUnused() {
     if (condemned && users == 0) {
       close.run();

@@ -11,7 +11,8 @@ import org.apache.spark.resource.ResourceInformation;
 
 /**
  * The models of this JVM: each is loaded once per device, by the first task that asks, and stays
- * for the tasks that come after. All are closed when the JVM ends.
+ * for the tasks that come after, until the device is to hold another one and no task uses it. All
+ * are closed when the JVM ends.
  *
  * <p>A GPU has one {@link Lane}, which all tasks share: it does one thing at a time, and the fuller
  * its batches the better. On the CPU each task has a lane of its own, as each has cores of its own,
@@ -44,16 +45,26 @@ public final class ExecutorModels {
     /** Of all tasks, on a GPU; null before the first and on the CPU. */
     private Lane shared;
 
+    /** How {@link #shared} fills its batches, and how many models are open on such a lane. */
+    private Batching sharedBatching;
+
+    private int sharers;
+
     Loaded(OnnxWeights weights) {
       this.weights = weights;
     }
 
     synchronized VisionLanguageModel open(ModelSpec spec, Device device) {
       if (device.isGpu()) {
-        if (shared == null || shared.isDead()) {
+        // A device has one lane: another recipe's batching holds once nobody uses it any more.
+        boolean another = sharers == 0 && !spec.batch().equals(sharedBatching);
+        if (shared == null || shared.isDead() || another) {
+          closeShared();
           shared = lane(spec, device);
+          sharedBatching = spec.batch();
         }
-        return OnnxVisionLanguageModel.on(shared, weights, users::leave);
+        sharers++;
+        return OnnxVisionLanguageModel.on(shared, weights, this::leaveShared);
       }
       Lane own = lane(spec, device);
       return OnnxVisionLanguageModel.on(
@@ -69,10 +80,21 @@ public final class ExecutorModels {
       return new Lane(new Engine(weights, spec.batch(), METRICS), METRICS, device.toString());
     }
 
-    private synchronized void close() {
+    private void leaveShared() {
+      synchronized (this) {
+        sharers--;
+      }
+      users.leave();
+    }
+
+    private void closeShared() {
       if (shared != null) {
         shared.close();
       }
+    }
+
+    private synchronized void close() {
+      closeShared();
       weights.close();
     }
   }
@@ -119,6 +141,9 @@ public final class ExecutorModels {
   private static Loaded enter(ModelSpec spec, Device device) {
     // Weights are the same however they are batched.
     Key key = new Key(spec.with(Batching.DEFAULTS), spec.threadsOfTask(), device.toString());
+    if (!LOADED.containsKey(key)) {
+      closeIdle(key.device);
+    }
     while (true) {
       Loaded loaded =
           LOADED.computeIfAbsent(
@@ -133,6 +158,16 @@ public final class ExecutorModels {
         return loaded;
       }
     }
+  }
+
+  /** Closes the models of a device that no task uses: another one is to have their memory. */
+  private static void closeIdle(String device) {
+    LOADED.forEach(
+        (key, loaded) -> {
+          if (key.device.equals(device) && loaded.users.condemnIfUnused()) {
+            LOADED.remove(key, loaded);
+          }
+        });
   }
 
   /** Returns what the models of this JVM have done. */
