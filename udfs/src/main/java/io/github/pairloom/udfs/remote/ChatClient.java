@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
+import io.github.pairloom.udfs.vlm.ModelMetrics;
 import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -150,7 +151,12 @@ public final class ChatClient {
               return send(request, 0)
                   .thenApplyAsync(
                       answer -> {
-                        cache.keep(key, answer);
+                        try {
+                          cache.keep(key, answer);
+                        } catch (EndpointException e) {
+                          // It is paid for, and here. Only whoever asks again pays again.
+                          System.err.println("pairloom: " + e.getMessage());
+                        }
                         return answer;
                       },
                       FILES);
@@ -238,6 +244,14 @@ public final class ChatClient {
     }
     try {
       JsonNode json = JSON.readTree(response.body());
+      // Paid for, whatever is made of it: of models that think aloud all tokens may be thoughts.
+      JsonNode usage = json.path("usage");
+      long read = usage.path("prompt_tokens").asLong();
+      long written = usage.path("completion_tokens").asLong();
+      ModelMetrics metrics = ExecutorModels.metrics();
+      metrics.add(Figure.REMOTE_TOKENS_READ, read);
+      metrics.add(Figure.REMOTE_TOKENS_WRITTEN, written);
+      metrics.add(Figure.REMOTE_NANO_COST, endpoint.nanoCost(read, written));
       JsonNode choice = json.path("choices").path(0);
       JsonNode content = choice.path("message").path("content");
       if (!content.isTextual()) {
@@ -245,20 +259,11 @@ public final class ChatClient {
             "%s gave no choices[0].message.content: %s"
                 .formatted(endpoint.url(), start(response.body())));
       }
-      JsonNode usage = json.path("usage");
-      Answer answer =
-          new Answer(
-              whole(content.textValue()),
-              choice.path("finish_reason").asText().equals("length"),
-              usage.path("prompt_tokens").asLong(),
-              usage.path("completion_tokens").asLong());
-      ExecutorModels.metrics().add(Figure.REMOTE_TOKENS_READ, answer.tokensRead());
-      ExecutorModels.metrics().add(Figure.REMOTE_TOKENS_WRITTEN, answer.tokensWritten());
-      ExecutorModels.metrics()
-          .add(
-              Figure.REMOTE_NANO_COST,
-              endpoint.nanoCost(answer.tokensRead(), answer.tokensWritten()));
-      return answer;
+      return new Answer(
+          whole(content.textValue()),
+          choice.path("finish_reason").asText().equals("length"),
+          read,
+          written);
     } catch (JsonProcessingException e) {
       throw new EndpointException(
           "%s gave no JSON: %s".formatted(endpoint.url(), start(response.body())), e);

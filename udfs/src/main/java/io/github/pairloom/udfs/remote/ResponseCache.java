@@ -66,9 +66,10 @@ public final class ResponseCache implements Serializable {
   }
 
   /**
-   * Returns the answer under {@code key}, if there is a sound one.
+   * Returns the answer under {@code key}, if there is a sound one; else makes room for it.
    *
-   * @throws EndpointException if the file system fails: asking without looking would pay twice
+   * @throws EndpointException if the file system fails: asking without looking would pay twice, and
+   *     what cannot be kept is not to be paid for
    */
   Optional<Answer> find(String key) {
     if (folder.isEmpty()) {
@@ -77,6 +78,9 @@ public final class ResponseCache implements Serializable {
     Path file = file(key);
     try {
       FileSystem files = file.getFileSystem(hadoop.value());
+      if (!files.mkdirs(file.getParent())) {
+        throw new IOException("the folder cannot be made");
+      }
       Optional<Answer> answer = read(files, file, key);
       if (answer.isEmpty()) {
         files.delete(file, false);

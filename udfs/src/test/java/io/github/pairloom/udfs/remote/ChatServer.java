@@ -26,6 +26,9 @@ public final class ChatServer implements AutoCloseable {
   private final ExecutorService threads = Executors.newFixedThreadPool(8);
   private final Function<String, String> model;
 
+  /** As an answer: none, as of a model that has used up its tokens for thoughts. */
+  public static final String NO_TEXT = "no text";
+
   /** Requests as they came in. */
   public final Queue<JsonNode> requests = new ConcurrentLinkedQueue<>();
 
@@ -95,7 +98,10 @@ public final class ChatServer implements AutoCloseable {
     ObjectNode body = JSON.createObjectNode();
     ObjectNode choice = body.putArray("choices").addObject();
     choice.put("finish_reason", text.endsWith("...") ? "length" : "stop");
-    choice.putObject("message").put("role", "assistant").put("content", text);
+    choice
+        .putObject("message")
+        .put("role", "assistant")
+        .put("content", text.equals(NO_TEXT) ? null : text);
     body.putObject("usage").put("prompt_tokens", 40).put("completion_tokens", 2);
     // UTF-8 has no halves of surrogate pairs, escapes do.
     return JSON.writer().with(JsonWriteFeature.ESCAPE_NON_ASCII).writeValueAsString(body);

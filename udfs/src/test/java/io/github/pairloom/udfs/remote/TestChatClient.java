@@ -7,10 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.pairloom.udfs.remote.ChatClient.Answer;
+import io.github.pairloom.udfs.vlm.ExecutorModels;
+import io.github.pairloom.udfs.vlm.ModelMetrics;
+import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -20,6 +25,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -259,6 +265,54 @@ class TestChatClient {
           assertThrows(CompletionException.class, () -> ask(server, "?", 1, cache));
       assertTrue(e.getMessage().contains("remote.cache: false"), e.getMessage());
       assertEquals(0, server.requests.size());
+    }
+  }
+
+  @Test
+  void aFolderWhereNothingCanBeKeptIsAnErrorAndNotPaidFor() throws IOException {
+    try (ChatServer server = new ChatServer(question -> "fine")) {
+      // A file in the place of the folder: root may write into any.
+      Files.writeString(folder.resolve("taken"), "");
+      ResponseCache cache =
+          ResponseCache.in(new Configuration(), folder.resolve("taken").toUri().toString());
+      CompletionException e =
+          assertThrows(CompletionException.class, () -> ask(server, "?", 1, cache));
+      assertTrue(e.getMessage().contains("remote.cache: false"), e.getMessage());
+      assertEquals(0, server.requests.size());
+    }
+  }
+
+  @Test
+  void anAnswerThatIsPaidForAndCannotBeKeptIsGiven() {
+    try (ChatServer server =
+        new ChatServer(
+            question -> {
+              // Between the look and the answer the folder is lost.
+              FileUtils.deleteQuietly(folder.resolve("answers").toFile());
+              writeFile(folder.resolve("answers"));
+              return "fine";
+            })) {
+      assertEquals("fine", ask(server, "?", 1, cache()).text());
+    }
+  }
+
+  private static void writeFile(Path file) {
+    try {
+      Files.writeString(file, "");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void whatAnAnswerWithoutTextCostIsCounted() {
+    try (ChatServer server = new ChatServer(question -> ChatServer.NO_TEXT)) {
+      ModelMetrics metrics = ExecutorModels.metrics();
+      Map<Figure, Long> unused = metrics.drain();
+      assertTrue(failure(server.endpoint()).contains("no choices[0].message.content"));
+      Map<Figure, Long> counted = metrics.drain();
+      assertEquals(40, counted.get(Figure.REMOTE_TOKENS_READ));
+      assertEquals(2, counted.get(Figure.REMOTE_TOKENS_WRITTEN));
     }
   }
 
