@@ -6,6 +6,7 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import io.delta.tables.DeltaTable;
+import io.github.pairloom.udfs.onnx.OnnxEngine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -48,6 +49,7 @@ final class EngineChecks {
   }
 
   static Finding tokenizers() {
+    OnnxEngine.goOffline();
     try (InputStream vocabulary = EngineChecks.class.getResourceAsStream(MINILM_TOKENIZER);
         HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.newInstance(vocabulary, Map.of())) {
       int tokens = tokenizer.encode("A preference pair.").getIds().length;

@@ -89,19 +89,25 @@ public final class OnnxEngine {
 
   /**
    * Returns the files that graphs in one folder are made of, in an order that is always the same:
-   * each graph and what begins with its name, then what else may be weights, which have any name.
+   * each graph and what begins with its name, then what else may be weights, which have any name
+   * and may lie in folders below.
    */
   public static List<Path> files(Path... graphs) throws IOException {
-    List<Path> siblings;
-    try (Stream<Path> all = Files.list(graphs[0].getParent())) {
-      siblings = all.filter(Files::isRegularFile).sorted().toList();
+    Path folder = graphs[0].getParent();
+    List<Path> all;
+    try (Stream<Path> walk = Files.walk(folder)) {
+      all = walk.filter(Files::isRegularFile).sorted().toList();
     }
-    return Stream.concat(
+    List<Path> siblings = all.stream().filter(file -> file.getParent().equals(folder)).toList();
+    List<Path> below = all.stream().filter(file -> !file.getParent().equals(folder)).toList();
+    return Stream.of(
             Arrays.stream(graphs)
                 .map(graph -> graph.getFileName().toString())
                 .flatMap(graph -> siblings.stream().filter(file -> name(file).startsWith(graph))),
             // Of other graphs' files names begin with theirs; hidden ones a file browser leaves.
-            siblings.stream().filter(file -> !name(file).matches("\\..*|.*\\.onnx.*")))
+            siblings.stream().filter(file -> !name(file).matches("\\..*|.*\\.onnx.*")),
+            below.stream().filter(file -> !name(file).startsWith(".")))
+        .flatMap(files -> files)
         .toList();
   }
 
@@ -109,9 +115,16 @@ public final class OnnxEngine {
     return file.getFileName().toString();
   }
 
-  private static OrtEnvironment start() {
-    // Nothing may be fetched at run time, and no usage is reported home.
+  /**
+   * Keeps DJL, whose tokenizers may come first, from fetching libraries at run time and from
+   * reporting usage home, however this JVM was started.
+   */
+  public static void goOffline() {
     System.setProperty("ai.djl.offline", "true");
+  }
+
+  private static OrtEnvironment start() {
+    goOffline();
     Engine.getEngine(NAME);
     return OrtEnvironment.getEnvironment();
   }

@@ -6,6 +6,7 @@ import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.pairloom.udfs.onnx.OnnxEngine;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -432,6 +433,7 @@ public final class TextTokenizer implements AutoCloseable {
   }
 
   private static HuggingFaceTokenizer load(InputStream json, Path file) throws IOException {
+    OnnxEngine.goOffline();
     try {
       return HuggingFaceTokenizer.newInstance(json, OPTIONS);
     } catch (RuntimeException e) {
