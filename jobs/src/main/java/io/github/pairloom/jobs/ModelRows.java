@@ -167,6 +167,11 @@ public final class ModelRows {
       int slices = spending.slices(begun, batches);
       // Of a slice, so that a batch has about as many however it is cut.
       int tasks = Math.max(1, Math.toIntExact((long) tasks(context) * batches / slices));
+      if (spending.isCapped()) {
+        // The first batch spends as little as can be told apart.
+        slices = Math.multiplyExact(slices, tasks);
+        tasks = 1;
+      }
       boolean ofImages = Arrays.asList(candidates.columns()).contains("image_id");
       // Under a cap slices are to be small, so that the first one spends little.
       String together = ofImages && !spending.isCapped() ? "image_id" : key;
@@ -295,12 +300,11 @@ public final class ModelRows {
 
     private void commit(JavaRDD<Row> rows) {
       RowJournal journal = RowJournal.open(context, table, key);
-      while (true) {
+      Set<String> done = new HashSet<>();
+      for (boolean isCommitted = false; !isCommitted; ) {
         try {
-          Set<String> done = new HashSet<>(tryCommit(rows, journal));
-          done.addAll(committed(journal.suspects()));
-          journal.clear(done);
-          return;
+          done.addAll(tryCommit(rows, journal));
+          isCommitted = true;
         } catch (JobException e) {
           throw e;
         } catch (Exception e) {
@@ -312,6 +316,9 @@ public final class ModelRows {
           journal = now;
         }
       }
+      // Not to be tried again with the batch, which would be committed once more.
+      done.addAll(committed(journal.suspects()));
+      journal.clear(done);
     }
 
     /** Returns those of the keys that are in the table and not to be worked on again. */
@@ -347,11 +354,12 @@ public final class ModelRows {
           return Set.of();
         }
         check(outcome, counts);
+        Set<String> suspects = journal.suspects();
+        Set<String> done = suspects.isEmpty() ? suspects : among(outcome, suspects);
         write(outcome);
         commits++;
         counts.forEach(this::add);
-        Set<String> suspects = journal.suspects();
-        return suspects.isEmpty() ? suspects : among(outcome, suspects);
+        return done;
       } finally {
         outcome.unpersist();
       }

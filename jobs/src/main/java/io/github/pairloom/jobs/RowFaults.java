@@ -23,6 +23,9 @@ public final class RowFaults {
   /** A model behind HTTP did not answer, or not as it should. */
   public static final String ENDPOINT_FAILED = "endpoint-failed";
 
+  /** Java had no memory left for the row, beside what was under way with it. */
+  public static final String OUT_OF_MEMORY = "out-of-memory";
+
   /** Processes that worked on the row, and on nothing else, died. */
   public static final String PROCESS_DIED = "process-died";
 
@@ -32,7 +35,7 @@ public final class RowFaults {
   /** All of them, those of images too. */
   public static final Set<String> ALL =
       Stream.concat(
-              Stream.of(MODEL_FAILED, ENDPOINT_FAILED, PROCESS_DIED, TIMED_OUT),
+              Stream.of(MODEL_FAILED, ENDPOINT_FAILED, OUT_OF_MEMORY, PROCESS_DIED, TIMED_OUT),
               Arrays.stream(ImageDefect.values()).map(ImageDefect::code))
           .collect(
               Collectors.collectingAndThen(
@@ -59,6 +62,9 @@ public final class RowFaults {
     }
     if (cause instanceof EndpointException) {
       return ENDPOINT_FAILED;
+    }
+    if (cause instanceof OutOfMemoryError) {
+      return OUT_OF_MEMORY;
     }
     return cause instanceof BadImageException bad ? bad.defect().code() : MODEL_FAILED;
   }

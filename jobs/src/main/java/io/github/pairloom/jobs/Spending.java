@@ -33,7 +33,7 @@ public final class Spending {
   private static final int PROBE_ROWS = 100;
 
   /** Slices that a shuffle is not too many files for. */
-  private static final int MOST_SLICES = 1000;
+  private static final int MOST_SLICES = 10_000;
 
   private static final double NANOS = 1e9;
 

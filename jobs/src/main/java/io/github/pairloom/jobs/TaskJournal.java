@@ -132,8 +132,11 @@ final class TaskJournal implements RowsUnderWay.Journal<Row>, AutoCloseable {
   @Override
   public void none() {
     alone = null;
-    replace(null);
-    give();
+    try {
+      replace(null);
+    } finally {
+      give();
+    }
   }
 
   @Override
@@ -237,9 +240,13 @@ final class TaskJournal implements RowsUnderWay.Journal<Row>, AutoCloseable {
   public void close() {
     OPEN.remove(this);
     boolean killed = task != null && task.isInterrupted();
-    if (!failed || killed) {
-      forget();
+    try {
+      if (!failed || killed) {
+        forget();
+      }
+    } finally {
+      // Or all tasks of the process that come after would wait for ever.
+      give();
     }
-    give();
   }
 }

@@ -36,7 +36,7 @@ public record RecoverySettings(
                     + " worked on again by the next run, as if it had not been. Others stay dropped"
                     + " until they are named here, such as model-failed, process-died, timed-out,"
                     + " image-missing",
-            defaults = "[endpoint-failed, image-unreadable]")
+            defaults = "[endpoint-failed, image-unreadable, out-of-memory]")
         List<String> again)
     implements Serializable {
   public RecoverySettings {
