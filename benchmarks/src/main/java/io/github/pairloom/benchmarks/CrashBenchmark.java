@@ -3,6 +3,7 @@ package io.github.pairloom.benchmarks;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.KeyedRandom;
@@ -223,6 +224,12 @@ final class CrashBenchmark implements Benchmark {
                             .max()
                             .orElseThrow()))
             .toList());
+    List<Phase> missed =
+        Arrays.stream(Phase.values())
+            .filter(phase -> count(all, phase, k -> true) > 0)
+            .filter(phase -> count(all, phase, Kill::hit) == 0)
+            .toList();
+    require(missed.isEmpty(), "No process was killed at: " + missed);
     List<Kill> different = all.stream().filter(k -> !k.differences().isEmpty()).toList();
     require(different.isEmpty(), "Different: " + different);
     List<Kill> redone = all.stream().filter(k -> k.redone() > 1).toList();
@@ -455,12 +462,7 @@ final class CrashBenchmark implements Benchmark {
       try (Stream<Path> files = Files.walk(exports)) {
         for (Path file : files.filter(Files::isRegularFile).toList()) {
           String name = exports.relativize(file).toString();
-          // Parquet files and what lists them hold no fixed order of bytes; their rows are a
-          // table's.
-          boolean bytes = name.matches(".*/(trl|swift|images)/.*");
-          contents.put(
-              "exports/" + name.replaceFirst("part-.*", "part"),
-              bytes ? HexFormat.of().formatHex(Files.readAllBytes(file)) : "");
+          contents.put("exports/" + name, exported(name, file));
         }
       }
     }
@@ -472,6 +474,25 @@ final class CrashBenchmark implements Benchmark {
     }
     contents.putIfAbsent("under way", "0");
     return contents;
+  }
+
+  /** Returns what is to be the same in a file of an export. */
+  private String exported(String name, Path file) throws IOException {
+    if (name.matches(".*/(trl|swift|images)/.*")) {
+      return HexFormat.of().formatHex(Files.readAllBytes(file));
+    }
+    // Parquet files have no fixed order of bytes, so that what lists their digests has none either.
+    if (name.endsWith(".parquet") && !file.getFileName().toString().startsWith(".")) {
+      return spark.read().parquet(file.toString()).toJSON().collectAsList().stream()
+          .sorted()
+          .collect(Collectors.joining("\n"));
+    }
+    if (name.endsWith("/manifest.json")) {
+      ObjectNode manifest = (ObjectNode) new ObjectMapper().readTree(file.toFile());
+      manifest.remove("files");
+      return manifest.toString();
+    }
+    return "";
   }
 
   private Path recipe(int limit) throws IOException {
