@@ -17,12 +17,16 @@ import java.util.Map;
  * <p>The image stands where the marker {@code <image>} stands. A conversation holds it once, in a
  * user turn; a bare prompt may leave it out. The marker is removed with the line break beside it:
  * wherever it stood, the image belongs to the first user turn.
+ *
+ * <p>Texts come without white space and byte order marks at their ends: rejected responses that a
+ * model writes have none there, and it would tell the sides apart.
  */
 final class ConversationParser {
   /** Each answer becomes a sample that repeats the turns before it: half a million of these. */
   private static final int MAX_TURNS = 1000;
 
   private static final String MARKER = "<image>";
+  private static final char BYTE_ORDER_MARK = '\uFEFF';
   private static final String MESSAGES = "messages";
   private static final Map<String, String> ROLES =
       Map.of(
@@ -59,7 +63,9 @@ final class ConversationParser {
     }
     Condition condition = condition(fields);
     return new Conversation(
-        turns.stream().map(ConversationParser::withoutMarker).toList(),
+        turns.stream()
+            .map(turn -> new Turn(turn.role(), stripped(withoutMarker(turn.content()))))
+            .toList(),
         condition,
         fields.isEmpty() ? null : fields.toString());
   }
@@ -76,7 +82,7 @@ final class ConversationParser {
     if (given == null || given.isNull()) {
       return null;
     }
-    String text = plainText(key, given).strip();
+    String text = stripped(plainText(key, given));
     return text.isEmpty() ? null : text;
   }
 
@@ -228,18 +234,34 @@ final class ConversationParser {
     return count;
   }
 
-  private static Turn withoutMarker(Turn turn) {
-    int at = turn.content().indexOf(MARKER);
+  private static String withoutMarker(String text) {
+    int at = text.indexOf(MARKER);
     if (at < 0) {
-      return turn;
+      return text;
     }
-    String before = turn.content().substring(0, at);
-    String after = turn.content().substring(at + MARKER.length());
+    String before = text.substring(0, at);
+    String after = text.substring(at + MARKER.length());
     String rest = after.replaceFirst("^\\r?\\n", "");
     if (rest.equals(after)) {
       before = before.replaceFirst("\\r?\\n$", "");
     }
-    return new Turn(turn.role(), (before + rest).strip());
+    return before + rest;
+  }
+
+  private static String stripped(String text) {
+    int from = 0;
+    int to = text.length();
+    while (from < to && isMargin(text.charAt(from))) {
+      from++;
+    }
+    while (to > from && isMargin(text.charAt(to - 1))) {
+      to--;
+    }
+    return text.substring(from, to);
+  }
+
+  private static boolean isMargin(char c) {
+    return Character.isWhitespace(c) || c == BYTE_ORDER_MARK;
   }
 
   private static void checkText(JsonNode node) {

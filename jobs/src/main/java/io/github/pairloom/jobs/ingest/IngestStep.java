@@ -65,7 +65,7 @@ public final class IngestStep implements Step {
   private static final String DUPLICATE_SAMPLE = "duplicate-sample";
 
   /** Raised when the same file would become other rows, so that it is read again. */
-  private static final int RULES = 1;
+  private static final int RULES = 2;
 
   private static final String VERDICT = "verdict";
   private static final String NEW = "new";
