@@ -74,10 +74,6 @@ public final class IngestStep implements Step {
   private static final String PRESENT = "present";
 
   private static final String DUPLICATE = "duplicate";
-
-  /** The sample stands in the table from another source. */
-  private static final String ELSEWHERE = "elsewhere";
-
   private static final String BAD = "bad";
   private static final String END = "end";
   private static final int EXAMPLES = 5;
@@ -137,9 +133,10 @@ public final class IngestStep implements Step {
       manifest.ifPresent(
           listed -> contents.forEach(file -> listed.checkContent(file.uri(), file.sha256())));
       spark.sparkContext().setJobDescription("ingest: write tables");
+      Dataset<Row> oldImages = context.warehouse().latest(Table.IMAGES);
       long newImages = write(context.warehouse(), judged, totals);
-      if (counts.stream().anyMatch(some -> some.verdict().equals(ELSEWHERE))) {
-        readdress(context, judged);
+      if (!oldImages.isEmpty()) {
+        readdress(context, oldImages, judged);
       }
       markShards(context.warehouse(), ingestId, contents, counts);
       return new StepResult(
@@ -339,7 +336,6 @@ public final class IngestStep implements Step {
             when(col("content_sha256").isNotNull(), END)
                 .when(col("quarantined").isNotNull(), BAD)
                 .when(exists.and(itself), PRESENT)
-                .when(exists.and(col("existing_source").notEqual(col("sample.source"))), ELSEWHERE)
                 .when(exists.or(col("rank").gt(1)), DUPLICATE)
                 .otherwise(NEW))
         .drop("existing_id", "existing_source", "existing_row", "rank");
@@ -418,16 +414,26 @@ public final class IngestStep implements Step {
   /**
    * Lets images that cannot be read any more where the table says be read where this source has
    * them: a file that was changed or moved is ingested under another source's name.
+   *
+   * @param oldImages the table as it was before this run
    */
-  private static void readdress(StepContext context, Dataset<Row> judged) {
+  private static void readdress(
+      StepContext context, Dataset<Row> oldImages, Dataset<Row> judged) {
     ImageBytes bytes = context.imageBytes();
-    Dataset<Row> here = images(judged, ELSEWHERE);
+    Dataset<Row> here = images(judged, NEW, PRESENT, DUPLICATE);
+    Dataset<Row> places =
+        here.select(
+            col("image_id").as("here"),
+            col("uri").as("here_uri"),
+            col("byte_offset").as("here_offset"));
+    Column elsewhere =
+        col("uri")
+            .notEqual(col("here_uri"))
+            .or(col("byte_offset").notEqual(col("here_offset")));
     Dataset<Row> gone =
-        context
-            .warehouse()
-            .latest(Table.IMAGES)
-            .join(here.select(col("image_id").as("here")), col("image_id").equalTo(col("here")))
-            .drop("here")
+        oldImages
+            .join(places, col("image_id").equalTo(col("here")).and(elsewhere))
+            .drop("here", "here_uri", "here_offset")
             .filter((FilterFunction<Row>) row -> !isThere(bytes, Image.CODEC.fromRow(row)));
     Dataset<Row> moved =
         here.join(gone.select(col("image_id").as("gone")), col("image_id").equalTo(col("gone")))
@@ -463,7 +469,7 @@ public final class IngestStep implements Step {
 
   private static Dataset<Row> duplicates(Dataset<Row> judged) {
     return judged
-        .where(col(VERDICT).isin(DUPLICATE, ELSEWHERE))
+        .where(col(VERDICT).equalTo(DUPLICATE))
         .select("sample.source", "sample.source_row", "twin")
         .map(
             (MapFunction<Row, Row>)
@@ -539,8 +545,7 @@ public final class IngestStep implements Step {
       Map<String, Long> byVerdict =
           counts.stream().collect(groupingBy(Count::verdict, summingLong(Count::rows)));
       long added = byVerdict.getOrDefault(NEW, 0L);
-      long redundant =
-          byVerdict.getOrDefault(DUPLICATE, 0L) + byVerdict.getOrDefault(ELSEWHERE, 0L);
+      long redundant = byVerdict.getOrDefault(DUPLICATE, 0L);
       return new Totals(
           counts.stream().mapToLong(Count::rows).sum(),
           added,

@@ -6,6 +6,7 @@ import static io.github.pairloom.jobs.ingest.SourceFolder.picture;
 import static io.github.pairloom.jobs.ingest.SourceFolder.row;
 import static io.github.pairloom.jobs.ingest.SourceFolder.tar;
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -21,9 +22,11 @@ import io.github.pairloom.jobs.recipe.RecipeReader;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.schemas.Turn;
+import io.github.pairloom.udfs.image.ImageBytes;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -481,6 +484,25 @@ class TestIngestStep {
             .sorted()
             .toList();
     assertEquals(List.of("again/images/1.png", "images/0.png"), uris);
+  }
+
+  @Test
+  void imagesOfATarThatWasPackedAnewWithOtherCaptionsAreReadWhereTheyLieNow() throws IOException {
+    byte[] picture = picture("png", 0);
+    files.write("a.tar", tar("0.png", picture, "0.txt", "A boat."));
+    ingest("webdataset", "a.tar");
+    files.write("a.tar", tar("0.txt", "A red boat.", "0.png", picture));
+
+    StepResult again = ingest("webdataset", "a.tar", "source.name=again");
+
+    assertEquals(1, again.written());
+    assertEquals(0.0, again.metrics().get("images-new"));
+    List<Row> images = warehouse.read(Table.IMAGES).collectAsList();
+    assertEquals(1, images.size());
+    assertArrayEquals(
+        picture,
+        new ImageBytes(spark.sparkContext().hadoopConfiguration())
+            .read(Image.CODEC.fromRow(images.get(0))));
   }
 
   @Test
