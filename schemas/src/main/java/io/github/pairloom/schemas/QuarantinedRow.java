@@ -14,7 +14,8 @@ import static java.util.Objects.requireNonNull;
  * @param disposition {@link #QUARANTINED} or {@link #DROPPED}
  * @param reason stable reason code in kebab-case
  * @param detail what was found
- * @param payload start of the row as it was read; null where nothing could be read
+ * @param payload start of the row as it was read, of a redundant one its further fields; null where
+ *     nothing could be read, or there are none
  */
 public record QuarantinedRow(
     String quarantineId,
@@ -56,10 +57,14 @@ public record QuarantinedRow(
     return of(source, sourceRow, QUARANTINED, reason, detail, payload);
   }
 
-  /** Returns the row of a good but redundant source row. */
+  /**
+   * Returns the row of a good but redundant source row.
+   *
+   * @param extra its further fields, which its twin need not have; may be null
+   */
   public static QuarantinedRow redundant(
-      String source, String sourceRow, String reason, String detail) {
-    return of(source, sourceRow, DROPPED, reason, detail, null);
+      String source, String sourceRow, String reason, String detail, String extra) {
+    return of(source, sourceRow, DROPPED, reason, detail, extra);
   }
 
   private static QuarantinedRow of(

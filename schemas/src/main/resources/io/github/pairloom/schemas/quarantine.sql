@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS {table} (
   disposition STRING NOT NULL COMMENT 'quarantined: the row is bad; dropped: the row is good but redundant',
   reason STRING NOT NULL COMMENT 'Stable reason code, such as image-truncated or broken-json',
   detail STRING NOT NULL COMMENT 'What was found, cut to 500 characters, control characters escaped',
-  payload STRING COMMENT 'Start of the row as it was read, cut to 2000 characters, control characters escaped; NULL where nothing could be read'
+  payload STRING COMMENT 'Start of the row as it was read, of a dropped one its further fields; cut to 2000 characters, control characters escaped; NULL where nothing could be read'
 ) USING delta
 COMMENT 'Rows left out at ingest, with their reasons'
 TBLPROPERTIES (

@@ -470,7 +470,7 @@ public final class IngestStep implements Step {
   private static Dataset<Row> duplicates(Dataset<Row> judged) {
     return judged
         .where(col(VERDICT).equalTo(DUPLICATE))
-        .select("sample.source", "sample.source_row", "twin")
+        .select("sample.source", "sample.source_row", "twin", "sample.extra")
         .map(
             (MapFunction<Row, Row>)
                 row ->
@@ -479,7 +479,8 @@ public final class IngestStep implements Step {
                             row.getString(0),
                             row.getString(1),
                             DUPLICATE_SAMPLE,
-                            "same image, context, prompt and response as " + row.getString(2))),
+                            "same image, context, prompt and response as " + row.getString(2),
+                            row.getString(3))),
             Encoders.row(QuarantinedRow.CODEC.schema()));
   }
 

@@ -516,19 +516,22 @@ class TestIngestStep {
   }
 
   @Test
-  void equalRowsAreOneSampleAndTheOthersAreCountedAsDropped() throws IOException {
+  void equalRowsAreOneSampleAndTheOthersAreDroppedWithWhatElseTheySay() throws IOException {
     files.pictures(1);
     files.write("images/copy.png", picture("png", 0));
     files.write(
         "rows.jsonl",
         lines(
-            row("images/0.png", QUESTION, "A boat."), row("images/copy.png", QUESTION, "A boat.")));
+            row("images/0.png", QUESTION, "A boat."),
+            row("images/copy.png", QUESTION, "A boat.").put("rejected", "A cat.")));
 
     StepResult result = ingest("llava", "rows.jsonl");
 
     assertEquals(2, result.read());
     assertEquals(1, result.written());
     assertEquals(Map.of("duplicate-sample", 1L), result.dropped());
+    String payload = warehouse.read(Table.QUARANTINE).select("payload").first().getString(0);
+    assertTrue(payload.contains("\"rejected\":\"A cat.\""), payload);
   }
 
   @Test
