@@ -28,6 +28,10 @@ final class ConversationParser {
   private static final String MARKER = "<image>";
   private static final char BYTE_ORDER_MARK = '\uFEFF';
   private static final String MESSAGES = "messages";
+
+  /** A caption's name among further fields: the ending of its file. */
+  private static final String CAPTION = "txt";
+
   private static final Map<String, String> ROLES =
       Map.of(
           "human", Turn.USER,
@@ -86,22 +90,26 @@ final class ConversationParser {
     return text.isEmpty() ? null : text;
   }
 
-  /** Returns whether {@code fields} hold a conversation, a prompt or a response. */
-  boolean hasText(ObjectNode fields) {
+  /**
+   * Adds a caption to {@code fields}: as the response, or as a further field where they hold one or
+   * a conversation.
+   */
+  void addCaption(String caption, ObjectNode fields) {
+    if (!hasResponse(fields)) {
+      fields.put(settings.responseColumn(), caption);
+    } else if (!fields.has(CAPTION)) {
+      fields.put(CAPTION, caption);
+    }
+  }
+
+  private boolean hasResponse(ObjectNode fields) {
     return isGiven(fields, settings.conversationsColumn())
         || isGiven(fields, MESSAGES)
-        || isGiven(fields, settings.promptColumn())
         || isGiven(fields, settings.responseColumn());
   }
 
-  /** Returns the conversation in which {@code caption} answers the recipe's caption prompt. */
-  Conversation caption(String caption, ObjectNode fields) {
-    fields.put(settings.responseColumn(), caption);
-    return parse(fields);
-  }
-
   private List<Turn> promptAndResponse(ObjectNode fields) {
-    if (!hasText(fields)) {
+    if (!hasResponse(fields) && !isGiven(fields, settings.promptColumn())) {
       throw new BadRowException(
           RowDefect.CONVERSATION_NOT_GIVEN,
           "no field '%s', 'messages', '%s' or '%s'"

@@ -18,7 +18,8 @@ import org.apache.hadoop.conf.Configuration;
 
 /**
  * WebDataset: a tar in which neighbours of the same name, up to the first dot, make a row: an
- * image, and its text as {@code .json} or, as a caption, {@code .txt}. Other members are not read.
+ * image, and its text as {@code .json} or, as a caption, {@code .txt}. Where both are there, the
+ * caption is the response if the JSON has none, else a further field. Other members are not read.
  *
  * <p>Nothing is unpacked: an image's bytes stay where they lie in the tar, and member names are
  * never used as paths. Of a torn tar the rows in front of the tear are kept.
@@ -182,8 +183,8 @@ final class TarReader extends ShardReader {
 
   private Conversation conversation(Group row) {
     ObjectNode fields = row.json == null ? Json.MAPPER.createObjectNode() : Json.object(row.json);
-    if (row.caption != null && !conversations.hasText(fields)) {
-      return conversations.caption(strictUtf8(row.caption), fields);
+    if (row.caption != null) {
+      conversations.addCaption(strictUtf8(row.caption), fields);
     }
     return conversations.parse(fields);
   }

@@ -125,9 +125,9 @@ class TestIngestStep {
 
     assertEquals(List.of("Look.", "A boat.", "Where?", ""), texts(parser.parse(turns)));
     assertEquals(List.of("What is it?", "A  boat."), texts(parser.parse(columns)));
-    assertEquals(
-        List.of("Describe the image.", "A boat."),
-        texts(parser.caption("\uFEFFA boat.\n", Json.MAPPER.createObjectNode())));
+    ObjectNode caption = Json.MAPPER.createObjectNode();
+    parser.addCaption("\uFEFFA boat.\n", caption);
+    assertEquals(List.of("Describe the image.", "A boat."), texts(parser.parse(caption)));
   }
 
   private static List<String> texts(Conversation conversation) {
@@ -544,15 +544,27 @@ class TestIngestStep {
             "b.txt", "A car on a road.",
             "c.json", "{\"prompt\": \"Where?\"}",
             "d.png", picture("png", 2),
-            "d.json", "{\"prompt\": \"Who?\"}");
+            "d.json", "{\"prompt\": \"Who?\"}",
+            "e.png", picture("png", 3),
+            "e.json", "{\"prompt\": \"When?\"}",
+            "e.txt", "At dawn.",
+            "f.png", picture("png", 4),
+            "f.txt", "A bridge.",
+            "f.json", "{\"prompt\": \"How many?\", \"response\": \"One.\"}");
     files.write("good.tar", whole);
 
     StepResult result = ingest("webdataset", "good.tar");
 
     assertEquals(Map.of("image-not-given", 1L), result.quarantined());
     assertEquals(
-        List.of("What is it?: A boat.", "Describe the image.: A car on a road.", "Who?: null"),
+        List.of(
+            "What is it?: A boat.",
+            "Describe the image.: A car on a road.",
+            "Who?: null",
+            "When?: At dawn.",
+            "How many?: One."),
         samples().stream().map(s -> s.prompt() + ": " + s.response()).toList());
+    assertEquals("{\"txt\":\"A bridge.\"}", samples().get(4).extra());
 
     files.write("torn.tar", Arrays.copyOf(whole, 3000));
     StepResult torn = ingest("webdataset", "torn.tar");
