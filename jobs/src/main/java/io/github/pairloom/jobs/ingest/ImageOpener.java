@@ -4,14 +4,23 @@ import io.github.pairloom.schemas.Image;
 import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.image.ImageDefect;
+import java.io.EOFException;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.util.function.UnaryOperator;
+import org.apache.hadoop.security.AccessControlException;
 
 /**
  * Opens the images that lie in files of their own. Rows that come one after the other and share an
- * image open it once. Not safe for use by several threads.
+ * image open it once. Where the file system fails, as a busy one does, it is asked again before the
+ * row is bad for good. Not safe for use by several threads.
  */
 final class ImageOpener {
+  private static final int TRIES = 4;
+
+  /** Before the second try; before each further one four times as long, 2.1 s in all. */
+  private static final long PAUSE_MILLIS = 100;
+
   private final ImageBytes bytes;
   private final ImageInspector inspector;
   private String lastUri;
@@ -36,14 +45,45 @@ final class ImageOpener {
 
   private UnaryOperator<SourceRow> inspect(String uri) {
     try {
-      Image image = inspector.inspect(bytes.readFile(uri, ImageInspector.LIMITS), uri, 0);
+      Image image = inspector.inspect(read(uri), uri, 0);
       return row -> row.withImage(image);
     } catch (BadImageException e) {
       return defect(e.defect().code(), e.getMessage());
     } catch (IOException e) {
-      return defect(ImageDefect.UNREADABLE.code(), e.toString());
+      return defect(
+          ImageDefect.UNREADABLE.code(),
+          e
+              + ". Once the file can be read, ingest the row's file under another name"
+              + " (source.name)");
     } catch (RuntimeException e) {
       return defect(RowDefect.UNREADABLE_ROW.code(), e.toString());
+    }
+  }
+
+  private byte[] read(String uri) throws IOException {
+    long pause = PAUSE_MILLIS;
+    for (int tries = 1; ; tries++) {
+      try {
+        return bytes.readFile(uri, ImageInspector.LIMITS);
+      } catch (EOFException | AccessControlException | AccessDeniedException e) {
+        throw e; // No pause changes what the file is, or who may read it.
+      } catch (IOException e) {
+        if (tries == TRIES || !paused(pause)) {
+          throw e;
+        }
+        pause *= 4;
+      }
+    }
+  }
+
+  /** Returns whether the pause was not cut short, as by the end of the task. */
+  private static boolean paused(long millis) {
+    try {
+      Thread.sleep(millis);
+      return true;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
     }
   }
 

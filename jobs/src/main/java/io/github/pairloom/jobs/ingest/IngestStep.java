@@ -417,8 +417,7 @@ public final class IngestStep implements Step {
    *
    * @param oldImages the table as it was before this run
    */
-  private static void readdress(
-      StepContext context, Dataset<Row> oldImages, Dataset<Row> judged) {
+  private static void readdress(StepContext context, Dataset<Row> oldImages, Dataset<Row> judged) {
     ImageBytes bytes = context.imageBytes();
     Dataset<Row> here = images(judged, NEW, PRESENT, DUPLICATE);
     Dataset<Row> places =
@@ -427,9 +426,7 @@ public final class IngestStep implements Step {
             col("uri").as("here_uri"),
             col("byte_offset").as("here_offset"));
     Column elsewhere =
-        col("uri")
-            .notEqual(col("here_uri"))
-            .or(col("byte_offset").notEqual(col("here_offset")));
+        col("uri").notEqual(col("here_uri")).or(col("byte_offset").notEqual(col("here_offset")));
     Dataset<Row> gone =
         oldImages
             .join(places, col("image_id").equalTo(col("here")).and(elsewhere))

@@ -463,6 +463,45 @@ class TestIngestStep {
     assertEquals(1, CountingOpens.OPENS.get());
   }
 
+  /** Local files of which one is delivered at the third try, and one never. */
+  public static final class BusyFiles extends LocalFileSystem {
+    private static final AtomicInteger OPENS = new AtomicInteger();
+
+    @Override
+    public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bufferSize)
+        throws IOException {
+      if (path.getName().equals("1.png") || OPENS.incrementAndGet() < 3) {
+        throw new IOException("Slow down");
+      }
+      return super.open(path, bufferSize);
+    }
+  }
+
+  @Test
+  void anImageIsAskedForAgainBeforeItIsUnreadable() throws IOException {
+    files.pictures(2);
+    Configuration hadoop = new Configuration();
+    hadoop.set("fs.file.impl", BusyFiles.class.getName());
+    hadoop.setBoolean("fs.file.impl.disable.cache", true);
+    ImageOpener opener = new ImageOpener(new ImageBytes(hadoop), new ImageInspector("test"));
+    Conversation conversation =
+        new Conversation(List.of(new Turn(Turn.USER, "What is it?")), null, null);
+    List<SourceRow> rows = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      String uri = folder.resolve("source/images/" + i + ".png").toString();
+      rows.add(
+          opener.open(
+              SourceRow.conversation("rows.jsonl", i, ImageRef.at(uri), conversation, "{}")));
+    }
+
+    assertEquals(ContentId.of(picture("png", 0)), rows.get(0).image().imageId());
+    assertEquals("image-unreadable", rows.get(1).reason());
+    assertEquals(
+        "java.io.IOException: Slow down. Once the file can be read, ingest the row's file under"
+            + " another name (source.name)",
+        rows.get(1).detail());
+  }
+
   @Test
   void imagesOfAFileThatWasMovedAreReadWhereAnotherSourceHasThem() throws IOException {
     files.pictures(2);
