@@ -16,6 +16,7 @@ import java.util.stream.Stream;
  * @param formats what was written
  * @param splits rows exported, by split
  * @param images distinct images among them
+ * @param redrawn how many of these are written upright or on white
  * @param dropped rows left out, by reason
  * @param pairsOfImages how many of the rows exported reject an image
  * @param origins where the pairs come from
@@ -26,6 +27,7 @@ record DatasetCard(
     List<ExportFormat> formats,
     SortedMap<String, Long> splits,
     long images,
+    long redrawn,
     SortedMap<String, Long> dropped,
     long pairsOfImages,
     List<Origin> origins,
@@ -211,8 +213,13 @@ record DatasetCard(
         """;
     String images =
         """
-        - `images/`: the image files, named by the SHA-256 of their bytes.
-        """;
+        - `images/`: the image files, named by the SHA-256 of the source's.%s
+        """
+            .formatted(
+                redrawn == 0
+                    ? ""
+                    : "\n  %d of them are not the source's bytes: they were to be turned or transparent, and are\n  written as the model saw them, upright and on white (PNG)."
+                        .formatted(redrawn));
     String made =
         """
         - `images/rejected/`: the images of rejected sides that were made of others, named by

@@ -37,7 +37,7 @@ import org.apache.spark.sql.functions;
  * parquet/train-00000.parquet ...   the table
  * trl/train-00000.jsonl ...         JSON lines for TRL's DPOTrainer
  * swift/train-00000.jsonl ...       JSON lines for ms-swift
- * images/ID.png ...                 the images, each once
+ * images/ID.png ...                 the images, each once, upright and on white
  * images/rejected/PAIR_ID.png ...   images made of others for a rejected side
  * </pre>
  *
@@ -170,53 +170,55 @@ public final class ExportStep implements Step {
     }
     SortedMap<String, Long> rowsOfSplits = new TreeMap<>();
     splits.forEach(split -> rowsOfSplits.put(split.name(), split.rows()));
-    ExportWriter writer = new ExportWriter(context.spark(), folder.staged(), exported, splits);
-    for (ExportFormat format : formats) {
-      switch (format) {
-        case PARQUET -> writer.writeParquet();
-        case TRL_JSONL -> writer.writeLines(JsonLines.TRL, ofTexts, warehouse.read(Table.IMAGES));
-        case SWIFT_JSONL ->
-            writer.writeLines(JsonLines.SWIFT, splits, warehouse.read(Table.IMAGES));
+    try (ExportWriter writer =
+        new ExportWriter(context.spark(), folder.staged(), exported, splits)) {
+      Manifest.ImageFiles images = null;
+      if (formats.stream().anyMatch(format -> format != ExportFormat.PARQUET)) {
+        images =
+            writer.writeImages(
+                formats.contains(ExportFormat.SWIFT_JSONL) ? exported : exported.where(text),
+                warehouse,
+                eye);
       }
+      for (ExportFormat format : formats) {
+        switch (format) {
+          case PARQUET -> writer.writeParquet();
+          case TRL_JSONL -> writer.writeLines(JsonLines.TRL, ofTexts);
+          case SWIFT_JSONL -> writer.writeLines(JsonLines.SWIFT, splits);
+        }
+      }
+      List<DataFile> data = writer.digests();
+      DatasetCard card =
+          new DatasetCard(
+              recipe,
+              formats,
+              rowsOfSplits,
+              writer.countImages(),
+              images == null ? 0 : images.redrawn(),
+              dropped,
+              rows - texts,
+              writer.origins(),
+              data);
+      List<DataFile> files = new ArrayList<>(data);
+      files.add(writer.write(DatasetCard.FILE, card.toMarkdown()));
+      Manifest manifest =
+          new Manifest(
+              Manifest.LAYOUT,
+              recipe,
+              formatNames,
+              version,
+              draw,
+              read,
+              rows,
+              rowsOfSplits,
+              rows - texts,
+              dropped,
+              files,
+              images);
+      writer.write(Manifest.FILE, manifest.toJson());
+      folder.publish();
+      return new StepResult(read, rows, dropped, Map.of(), 0, metrics(manifest));
     }
-    Manifest.ImageFiles images = null;
-    if (formats.stream().anyMatch(format -> format != ExportFormat.PARQUET)) {
-      images =
-          writer.writeImages(
-              formats.contains(ExportFormat.SWIFT_JSONL) ? exported : exported.where(text),
-              warehouse,
-              eye);
-    }
-    List<DataFile> data = writer.digests();
-    DatasetCard card =
-        new DatasetCard(
-            recipe,
-            formats,
-            rowsOfSplits,
-            writer.countImages(),
-            dropped,
-            rows - texts,
-            writer.origins(),
-            data);
-    List<DataFile> files = new ArrayList<>(data);
-    files.add(writer.write(DatasetCard.FILE, card.toMarkdown()));
-    Manifest manifest =
-        new Manifest(
-            Manifest.LAYOUT,
-            recipe,
-            formatNames,
-            version,
-            draw,
-            read,
-            rows,
-            rowsOfSplits,
-            rows - texts,
-            dropped,
-            files,
-            images);
-    writer.write(Manifest.FILE, manifest.toJson());
-    folder.publish();
-    return new StepResult(read, rows, dropped, Map.of(), 0, metrics(manifest));
   }
 
   /**

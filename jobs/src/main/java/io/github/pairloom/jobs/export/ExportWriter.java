@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.avg;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.count_if;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.map_entries;
@@ -42,10 +43,11 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.storage.StorageLevel;
 import scala.Tuple2;
 
 /** Writes the files of one export, on executors. */
-final class ExportWriter {
+final class ExportWriter implements AutoCloseable {
   private static final String PARQUET = "parquet";
   private static final String SPARK_OUTPUT = "_spark";
 
@@ -56,6 +58,9 @@ final class ExportWriter {
   private final StagedFiles staged;
   private final Dataset<Row> pairs;
   private final List<Split> splits;
+
+  /** What became of the images: kept, as lines name the files and images are copied once. */
+  private Dataset<Row> copied;
 
   /**
    * @param pairs rows of {@code preference_pairs} to export
@@ -116,9 +121,11 @@ final class ExportWriter {
             .distinct()
             .join(warehouse.read(Table.IMAGES), wanted.equalTo(col("image_id")), "left")
             .repartition(imageTasks(), wanted);
-    Row copied = outcome(copies, new ImageCopier(source, staged));
-    long files = copied.getLong(0);
-    long bytes = copied.getLong(1);
+    copied =
+        written(copies, new ImageCopier(source, staged)).persist(StorageLevel.MEMORY_AND_DISK());
+    Row outcome = outcome(copied);
+    long files = outcome.getLong(0);
+    long bytes = outcome.getLong(1);
     Dataset<Row> making = shown.where(JsonLines.hasMadeImage());
     if (!making.isEmpty()) {
       staged.fileSystem().mkdirs(staged.path(JsonLines.REJECTED_IMAGES));
@@ -126,23 +133,31 @@ final class ExportWriter {
           ModelRows.withImages(warehouse, making.select("pair_id", "image_id", "provenance"))
               .repartition(imageTasks(), col("image_id"))
               .sortWithinPartitions("image_id", "pair_id");
-      Row written = outcome(made, new RejectedImageWriter(source, eye.get(), staged));
+      Row written = outcome(written(made, new RejectedImageWriter(source, eye.get(), staged)));
       files += written.getLong(0);
       bytes += written.getLong(1);
     }
-    return new Manifest.ImageFiles(JsonLines.IMAGES, files, bytes);
+    return new Manifest.ImageFiles(JsonLines.IMAGES, files, bytes, outcome.getLong(4));
   }
 
   private int imageTasks() {
     return IMAGE_TASKS_PER_CORE * spark.sparkContext().defaultParallelism();
   }
 
-  /** Returns the number of files written and their bytes. */
-  private static Row outcome(Dataset<Row> images, ImageWriter writer) {
+  private static Dataset<Row> written(Dataset<Row> images, ImageWriter writer) {
+    return images.mapPartitions(writer, Encoders.row(ImageWriter.OUTCOME));
+  }
+
+  /** Returns the number of files written and their bytes, and last how many were redrawn. */
+  private static Row outcome(Dataset<Row> written) {
     Row outcome =
-        images
-            .mapPartitions(writer, Encoders.row(ImageWriter.OUTCOME))
-            .agg(count("bytes"), coalesce(sum("bytes"), lit(0L)), count("problem"), min("problem"))
+        written
+            .agg(
+                count("bytes"),
+                coalesce(sum("bytes"), lit(0L)),
+                count("problem"),
+                min("problem"),
+                count_if(col("redrawn")))
             .first();
     long problems = outcome.getLong(2);
     if (problems > 0) {
@@ -154,15 +169,14 @@ final class ExportWriter {
   }
 
   /**
-   * Writes JSON lines.
+   * Writes JSON lines, once the images are written.
    *
    * @param of the pairs to write
-   * @param places table {@code images}
    */
-  void writeLines(JsonLines format, List<Split> of, Dataset<Row> places) throws IOException {
+  void writeLines(JsonLines format, List<Split> of) throws IOException {
     staged.fileSystem().mkdirs(staged.path(format.folder()));
     for (Split split : of) {
-      Dataset<Row> lines = format.of(split.pairs(), places);
+      Dataset<Row> lines = format.of(split.pairs(), copied);
       ordered(lines, split.files())
           .foreachPartition(linesFile(staged, format.folder(), split.name()));
     }
@@ -181,6 +195,13 @@ final class ExportWriter {
             });
       }
     };
+  }
+
+  @Override
+  public void close() {
+    if (copied != null) {
+      copied.unpersist();
+    }
   }
 
   /** Writes a text from the driver. */

@@ -2,19 +2,30 @@ package io.github.pairloom.jobs.export;
 
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.udfs.image.BadImageException;
+import io.github.pairloom.udfs.image.DecodedImage;
 import io.github.pairloom.udfs.image.ImageBytes;
+import io.github.pairloom.udfs.image.ImageDecoder;
+import io.github.pairloom.udfs.image.ImageEdits;
+import io.github.pairloom.udfs.image.ImageLimits;
+import java.util.Optional;
 import org.apache.spark.sql.Row;
 
 /**
  * Copies images from where they lie to files of their own. Takes rows of {@code images} with the
  * pairs' id in column {@value #WANTED}; all other columns are NULL where the table has no such
  * image.
+ *
+ * <p>Pairs are made from the upright picture on white. Trainers open files without a look at the
+ * orientation, and see the colours under transparent pixels: where that would be another picture,
+ * the one that pairs were made from is written, as PNG.
  */
 final class ImageCopier extends ImageWriter {
   private static final long serialVersionUID = 1L;
 
   /** Column with the id of the image that is asked for. */
   static final String WANTED = "wanted";
+
+  private static final ImageDecoder DECODER = new ImageDecoder(ImageLimits.DEFAULTS);
 
   private final ImageBytes source;
 
@@ -29,12 +40,30 @@ final class ImageCopier extends ImageWriter {
       throw new Problem("image " + row.getAs(WANTED) + " is not in table images.");
     }
     Image image = Image.CODEC.fromRow(row);
-    String extension = image.format().equals("jpeg") ? "jpg" : image.format();
+    byte[] bytes;
     try {
-      return new ImageFile(
-          JsonLines.IMAGES + "/" + image.imageId() + "." + extension, source.read(image));
+      bytes = source.read(image);
     } catch (BadImageException e) {
       throw new Problem(image.uri(), e);
+    }
+    Optional<DecodedImage> otherwise = decoded(bytes).filter(decoded -> !decoded.asStored());
+    String extension =
+        otherwise.isPresent() ? "png" : image.format().equals("jpeg") ? "jpg" : image.format();
+    return new ImageFile(
+        image.imageId(),
+        JsonLines.IMAGES + "/" + image.imageId() + "." + extension,
+        otherwise.map(decoded -> ImageEdits.toPng(decoded.image())).orElse(bytes),
+        otherwise.isPresent());
+  }
+
+  /**
+   * Returns nothing for a file that does not decode now: it is copied, as its id vouches for it.
+   */
+  private static Optional<DecodedImage> decoded(byte[] bytes) {
+    try {
+      return Optional.of(DECODER.decode(bytes));
+    } catch (BadImageException e) {
+      return Optional.empty();
     }
   }
 }

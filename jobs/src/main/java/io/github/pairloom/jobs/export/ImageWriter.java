@@ -13,8 +13,9 @@ import org.apache.spark.sql.types.StructType;
 abstract class ImageWriter implements MapPartitionsFunction<Row, Row> {
   private static final long serialVersionUID = 1L;
 
-  /** What became of one image: {@code bytes} written, or the {@code problem}. */
-  static final StructType OUTCOME = StructType.fromDDL("bytes BIGINT, problem STRING");
+  /** What became of one image: the {@code file} written, or the {@code problem}. */
+  static final StructType OUTCOME =
+      StructType.fromDDL("id STRING, file STRING, bytes BIGINT, redrawn BOOLEAN, problem STRING");
 
   private final StagedFiles target;
 
@@ -35,9 +36,15 @@ abstract class ImageWriter implements MapPartitionsFunction<Row, Row> {
     }
   }
 
-  /** An image file. */
+  /**
+   * An image file.
+   *
+   * @param id of the image, or of the pair that it was made for
+   * @param name from the export's root
+   * @param redrawn whether these are not the bytes of the image
+   */
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
-  record ImageFile(String name, byte[] bytes) {}
+  record ImageFile(String id, String name, byte[] bytes, boolean redrawn) {}
 
   /**
    * Returns the file of a row.
@@ -60,9 +67,9 @@ abstract class ImageWriter implements MapPartitionsFunction<Row, Row> {
     try {
       file = file(row);
     } catch (Problem e) {
-      return RowFactory.create(null, e.getMessage());
+      return RowFactory.create(null, null, null, null, e.getMessage());
     }
     target.write(file.name, out -> out.write(file.bytes));
-    return RowFactory.create((long) file.bytes.length, null);
+    return RowFactory.create(file.id, file.name, (long) file.bytes.length, file.redrawn, null);
   }
 }

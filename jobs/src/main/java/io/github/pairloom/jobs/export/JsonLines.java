@@ -169,11 +169,12 @@ enum JsonLines {
   /**
    * Returns columns {@code pair_id} and {@code line}.
    *
-   * @param pairs rows of {@code preference_pairs}, each of whose images is in {@code images}
+   * @param pairs rows of {@code preference_pairs}, each of whose images is in {@code files}
+   * @param files the images' {@code id} and {@code file}
    */
-  Dataset<Row> of(Dataset<Row> pairs, Dataset<Row> images) {
-    Dataset<Row> own = images.select(col("image_id").as("own_id"), path().as("own_file"));
-    Dataset<Row> other = images.select(col("image_id").as("other_id"), path().as("other_file"));
+  Dataset<Row> of(Dataset<Row> pairs, Dataset<Row> files) {
+    Dataset<Row> own = files.select(col("id").as("own_id"), col("file").as("own_file"));
+    Dataset<Row> other = files.select(col("id").as("other_id"), col("file").as("other_file"));
     Column rejectedFile =
         when(hasMadeImage(), concat(lit(REJECTED_IMAGES + "/"), col("pair_id"), lit(".png")))
             .otherwise(col("other_file"));
@@ -198,15 +199,6 @@ enum JsonLines {
   /** Returns a line of {@link #of} as it stands in the file. */
   static byte[] bytes(Row row) {
     return (row.getString(1) + "\n").getBytes(StandardCharsets.UTF_8);
-  }
-
-  /** Returns the path of an image's file, of its row. */
-  private static Column path() {
-    return concat(
-        lit(IMAGES + "/"),
-        col("image_id"),
-        lit("."),
-        when(col("format").equalTo("jpeg"), "jpg").otherwise(col("format")));
   }
 
   /** Returns the turns with the place of the image before the first text of the user. */

@@ -40,7 +40,7 @@ record Manifest(
   static final String FILE = "manifest.json";
 
   /** Number of the layout of exports; raised when what is written for the same table changes. */
-  static final int LAYOUT = 3;
+  static final int LAYOUT = 4;
 
   /**
    * A version of a Delta table.
@@ -60,14 +60,15 @@ record Manifest(
   record Draw(double validationShare, long seed, TableVersion duplicates) {}
 
   /**
-   * The image files: too many to list at scale, and each is named by the SHA-256 of its bytes, or
+   * The image files: too many to list at scale, and each is named by the SHA-256 of the image, or
    * by the pair whose rejected side it is.
    *
    * @param folder from the export's root
    * @param count number of files
    * @param bytes their sizes, summed
+   * @param redrawn how many are not the image's own bytes but its picture, upright and on white
    */
-  record ImageFiles(String folder, long count, long bytes) {}
+  record ImageFiles(String folder, long count, long bytes, long redrawn) {}
 
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);

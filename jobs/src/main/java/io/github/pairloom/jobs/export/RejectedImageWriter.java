@@ -59,7 +59,7 @@ final class RejectedImageWriter extends ImageWriter {
     try {
       RgbImage rejected =
           RejectedImage.rebuildPicture(transform, picture(Image.CODEC.fromRow(place)), eye);
-      return new ImageFile(JsonLines.madeImage(pairId), ImageEdits.toPng(rejected));
+      return new ImageFile(pairId, JsonLines.madeImage(pairId), ImageEdits.toPng(rejected), true);
     } catch (BadImageException | IllegalArgumentException e) {
       throw new Problem("rejected image of pair " + pairId, e);
     }

@@ -15,6 +15,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.ingest.BadInputs;
 import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.select.Pairs;
@@ -33,6 +34,8 @@ import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.strategy.RejectedImage;
 import io.github.pairloom.udfs.vlm.ModelFiles;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -50,6 +53,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
@@ -683,6 +687,50 @@ class TestExportStep {
         e.getMessage());
     e = assertThrows(JobException.class, () -> export(BOTH));
     assertTrue(e.getMessage().contains("every pair rejects an image"), e.getMessage());
+  }
+
+  @Test
+  void picturesThatTrainersWouldSeeOtherwiseAreWrittenAsTheModelSawThem() throws IOException {
+    Map<String, BadInputs.File> inputs = BadInputs.files();
+    byte[] turned = inputs.get("turned-6.jpg").bytes();
+    byte[] seeThrough = inputs.get("see-through.png").bytes();
+    byte[] plain = inputs.get("really-a-jpeg.png").bytes();
+    List<Image> images = new ArrayList<>();
+    for (byte[] bytes : List.of(turned, seeThrough, plain)) {
+      Path file = Files.write(folder.resolve("image-" + images.size()), bytes);
+      images.add(image(file.toString(), 0, bytes, bytes == seeThrough ? "png" : "jpeg"));
+    }
+    warehouse.append(Table.IMAGES, Image.CODEC, images);
+    Transform other =
+        new Transform("other-image", Map.of("image-id", ContentId.of(turned)), id("pixels"), null);
+    CandidatePair ofTwo = ofImage("two", seeThrough, other);
+    add(pair("plain", plain, "Where?", "Here.", "There."), ofTwo);
+
+    export(List.of(ExportFormat.SWIFT_JSONL));
+
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    for (byte[] bytes : List.of(turned, seeThrough)) {
+      byte[] written = Files.readAllBytes(export.resolve("images/" + ContentId.of(bytes) + ".png"));
+      RgbImage seen = new ImageDecoder(ImageLimits.DEFAULTS).decode(bytes).image();
+      BufferedImage shown = ImageIO.read(new ByteArrayInputStream(written));
+      assertEquals(seen.width() + "x" + seen.height(), shown.getWidth() + "x" + shown.getHeight());
+      assertFalse(shown.getColorModel().hasAlpha());
+      assertEquals(seen, new ImageDecoder(ImageLimits.DEFAULTS).decode(written).image());
+    }
+    assertArrayEquals(
+        plain, Files.readAllBytes(export.resolve("images/" + ContentId.of(plain) + ".jpg")));
+    JsonNode line =
+        lines(export.resolve("swift")).stream()
+            .filter(some -> some.get("pair_id").asText().equals(ofTwo.pairId()))
+            .findFirst()
+            .orElseThrow();
+    assertEquals("images/" + ContentId.of(seeThrough) + ".png", path(line, "images"));
+    assertEquals("images/" + ContentId.of(turned) + ".png", path(line, "rejected_images"));
+    JsonNode listed = JSON.readTree(export.resolve("manifest.json").toFile()).get("images");
+    assertEquals(3, listed.get("count").asInt());
+    assertEquals(2, listed.get("redrawn").asInt());
+    String card = Files.readString(export.resolve("README.md"));
+    assertTrue(card.contains("2 of them are not the source's bytes"), card);
   }
 
   private static Image image(String uri, long offset, byte[] content, String format) {

@@ -31,7 +31,7 @@ import javax.imageio.stream.ImageOutputStream;
  * Files and rows as they lie about in data sets, good ones that look odd and bad ones that look
  * good, each with what is to become of it.
  */
-final class BadInputs {
+public final class BadInputs {
   static final String QUESTION = "<image>\nWhat is it?";
 
   /** What becomes of a file or row that is read: it is a sample. */
@@ -45,7 +45,7 @@ final class BadInputs {
    * @param size width x height of one that is read
    */
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
-  record File(byte[] bytes, String outcome, String size) {}
+  public record File(byte[] bytes, String outcome, String size) {}
 
   /**
    * A line of a file of rows, whose image is a good one.
@@ -65,7 +65,7 @@ final class BadInputs {
   private BadInputs() {}
 
   /** Returns image files by their names; no two are the same. */
-  static Map<String, File> files() throws IOException {
+  public static Map<String, File> files() throws IOException {
     Map<String, File> files = new LinkedHashMap<>();
     notImages(files);
     oddButGood(files);

@@ -20,7 +20,7 @@ final class BmpFile {
 
   private BmpFile() {}
 
-  static RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+  static DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
     FileBytes file = new FileBytes(ImageFormat.BMP, bytes);
     long headerBytes = file.u32le(FILE_HEADER_BYTES);
     boolean core = headerBytes == CORE_HEADER_BYTES;
@@ -66,6 +66,6 @@ final class BmpFile {
     }
     return new WhiteCanvas((int) width, (int) height)
         .paint(Codec.BMP.read(kept, warning -> {}), 0, 0)
-        .toImage();
+        .toImage(ImageFormat.BMP, ExifOrientation.UPRIGHT);
   }
 }

@@ -21,7 +21,7 @@ final class GifFile {
 
   private GifFile() {}
 
-  static RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+  static DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
     FileBytes file = new FileBytes(ImageFormat.GIF, bytes);
     long at = (long) SCREEN_END + colourTableBytes(file.u8(10));
     file.require(at, "colour table");
@@ -61,7 +61,7 @@ final class GifFile {
     kept.write(TRAILER);
     return new WhiteCanvas(width, height)
         .paint(Codec.GIF.read(kept.toByteArray(), warning -> {}), left, top)
-        .toImage();
+        .toImage(ImageFormat.GIF, ExifOrientation.UPRIGHT);
   }
 
   private static int colourTableBytes(int flags) {

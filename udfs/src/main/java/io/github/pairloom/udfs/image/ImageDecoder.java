@@ -44,7 +44,7 @@ public final class ImageDecoder implements Serializable {
     limits.checkBytes(bytes.length);
     ImageFormat format = ImageFormat.of(bytes).orElseThrow(() -> ImageFormat.refuse(bytes));
     try {
-      return new DecodedImage(format, format.decode(bytes, limits));
+      return format.decode(bytes, limits);
     } catch (BadImageException e) {
       throw e;
     } catch (IOException | RuntimeException | StackOverflowError e) {

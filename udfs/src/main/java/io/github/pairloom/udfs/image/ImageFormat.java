@@ -18,28 +18,28 @@ public enum ImageFormat {
   /** JPEG: baseline, extended sequential and progressive; grey, YCbCr, RGB, CMYK and YCCK. */
   JPEG("\u00FF\u00D8\u00FF") {
     @Override
-    RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+    DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
       return JpegFile.decode(bytes, limits);
     }
   },
   /** PNG of every colour type and depth; of an animation, its default image. */
   PNG("\u0089PNG\r\n\u001A\n") {
     @Override
-    RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+    DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
       return PngFile.decode(bytes, limits);
     }
   },
   /** GIF, first frame. */
   GIF("GIF8") {
     @Override
-    RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+    DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
       return GifFile.decode(bytes, limits);
     }
   },
   /** BMP: uncompressed, bit fields and run lengths. */
   BMP("BM") {
     @Override
-    RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+    DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
       return BmpFile.decode(bytes, limits);
     }
   },
@@ -51,7 +51,7 @@ public enum ImageFormat {
     }
 
     @Override
-    RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+    DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
       return WebpFile.decode(bytes, limits);
     }
   };
@@ -97,7 +97,7 @@ public enum ImageFormat {
    * @throws BadImageException if the file breaks a limit, is truncated or is malformed
    * @throws IOException if the codec cannot read the data
    */
-  abstract RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException;
+  abstract DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException;
 
   boolean matches(String head) {
     return head.startsWith(magic);

@@ -60,11 +60,10 @@ final class JpegFile {
     this.kept = new ByteArrayOutputStream(bytes.length);
   }
 
-  static RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+  static DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
     JpegFile jpeg = new JpegFile(bytes, limits);
     jpeg.walk();
-    RgbImage stored = jpeg.components == 4 ? jpeg.readInk() : jpeg.readColours();
-    return ExifOrientation.apply(stored, jpeg.orientation);
+    return jpeg.components == 4 ? jpeg.readInk() : jpeg.readColours();
   }
 
   private void walk() {
@@ -208,10 +207,10 @@ final class JpegFile {
     kept.write(transform);
   }
 
-  private RgbImage readColours() throws IOException {
+  private DecodedImage readColours() throws IOException {
     return new WhiteCanvas(width, height)
         .paint(Codec.JPEG.read(kept.toByteArray(), JpegFile::judge), 0, 0)
-        .toImage();
+        .toImage(ImageFormat.JPEG, orientation);
   }
 
   /**
@@ -219,7 +218,7 @@ final class JpegFile {
    * inverted, as Adobe does, so a stored sample is 255 less the ink. Going through a CMYK profile
    * instead would give other colours on machines with other profiles installed.
    */
-  private RgbImage readInk() throws IOException {
+  private DecodedImage readInk() throws IOException {
     Raster raster = Codec.JPEG.readRaster(kept.toByteArray(), JpegFile::judge);
     if (raster.getNumBands() != 4 || raster.getWidth() != width || raster.getHeight() != height) {
       throw BadImageException.corrupt(
@@ -240,7 +239,10 @@ final class JpegFile {
         }
       }
     }
-    return RgbImage.wrap(width, height, rgb);
+    return new DecodedImage(
+        ImageFormat.JPEG,
+        ExifOrientation.apply(RgbImage.wrap(width, height, rgb), orientation),
+        orientation == ExifOrientation.UPRIGHT);
   }
 
   /** YCbCr to 255 less RGB, in libjpeg's fixed point ({@code ycck_cmyk_convert}). */

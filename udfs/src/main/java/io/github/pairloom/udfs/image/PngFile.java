@@ -20,7 +20,7 @@ final class PngFile {
 
   private PngFile() {}
 
-  static RgbImage decode(byte[] bytes, ImageLimits limits) throws IOException {
+  static DecodedImage decode(byte[] bytes, ImageLimits limits) throws IOException {
     FileBytes file = new FileBytes(ImageFormat.PNG, bytes);
     if (!file.fourCc(SIGNATURE_BYTES + 4).equals("IHDR")) {
       throw BadImageException.corrupt("PNG does not start with its header. Replace the file.");
@@ -46,11 +46,9 @@ final class PngFile {
       }
       at = end;
     }
-    RgbImage stored =
-        new WhiteCanvas(width, height)
-            .paint(Codec.PNG.read(kept.toByteArray(), warning -> {}), 0, 0)
-            .toImage();
-    return ExifOrientation.apply(stored, orientation);
+    return new WhiteCanvas(width, height)
+        .paint(Codec.PNG.read(kept.toByteArray(), warning -> {}), 0, 0)
+        .toImage(ImageFormat.PNG, orientation);
   }
 
   private static void checkSum(byte[] bytes, FileBytes file, String name, long at, long length) {

@@ -37,10 +37,10 @@ final class WebpFile {
     this.limits = limits;
   }
 
-  static RgbImage decode(byte[] bytes, ImageLimits limits) {
+  static DecodedImage decode(byte[] bytes, ImageLimits limits) {
     WebpFile webp = new WebpFile(bytes, limits);
     webp.walk();
-    return ExifOrientation.apply(webp.read(), webp.orientation);
+    return webp.read();
   }
 
   private void walk() {
@@ -115,7 +115,7 @@ final class WebpFile {
     }
   }
 
-  private RgbImage read() {
+  private DecodedImage read() {
     if ((long) left + frameWidth > width || (long) top + frameHeight > height) {
       throw BadImageException.corrupt(
           "WebP frame of %dx%d at (%d, %d) is outside the canvas of %dx%d. Replace the file.",
@@ -131,7 +131,9 @@ final class WebpFile {
         setAlpha(argb, alphaPlane());
       }
     }
-    return new WhiteCanvas(width, height).paint(argb, frameWidth, left, top).toImage();
+    return new WhiteCanvas(width, height)
+        .paint(argb, frameWidth, left, top)
+        .toImage(ImageFormat.WEBP, orientation);
   }
 
   private static void setAlpha(int[] argb, byte[] plane) {

@@ -18,6 +18,8 @@ final class WhiteCanvas {
   private final int width;
   private final int height;
   private final byte[] rgb;
+  private boolean covered;
+  private boolean seenThrough;
 
   WhiteCanvas(int width, int height) {
     this.width = width;
@@ -34,6 +36,7 @@ final class WhiteCanvas {
               + " file.",
           picture.getWidth(), picture.getHeight(), left, top, width, height);
     }
+    cover(picture.getWidth(), picture.getHeight());
     boolean asStored = picture.getColorModel() instanceof ComponentColorModel;
     for (int y = 0; y < picture.getHeight(); y++) {
       int at = ((top + y) * width + left) * RgbImage.CHANNELS;
@@ -48,6 +51,7 @@ final class WhiteCanvas {
 
   /** Paints pixels, rows of {@code pictureWidth}, with their upper left corner at (left, top). */
   WhiteCanvas paint(int[] argb, int pictureWidth, int left, int top) {
+    cover(pictureWidth, argb.length / pictureWidth);
     for (int i = 0; i < argb.length; i++) {
       int pixel = (top + i / pictureWidth) * width + left + i % pictureWidth;
       paintColour(argb[i], pixel * RgbImage.CHANNELS);
@@ -55,9 +59,20 @@ final class WhiteCanvas {
     return this;
   }
 
-  /** Returns the image; the canvas must not be used afterwards. */
-  RgbImage toImage() {
-    return RgbImage.wrap(width, height, rgb);
+  /**
+   * Returns the image, turned upright; the canvas must not be used afterwards.
+   *
+   * @param orientation as {@link ExifOrientation#read} gives it
+   */
+  DecodedImage toImage(ImageFormat format, int orientation) {
+    return new DecodedImage(
+        format,
+        ExifOrientation.apply(RgbImage.wrap(width, height, rgb), orientation),
+        covered && !seenThrough && orientation == ExifOrientation.UPRIGHT);
+  }
+
+  private void cover(int pictureWidth, int pictureHeight) {
+    covered |= pictureWidth == width && pictureHeight == height;
   }
 
   /** One row of grey, grey and alpha, RGB or RGBA. */
@@ -92,7 +107,8 @@ final class WhiteCanvas {
     rgb[at + 2] = onWhite(argb & 0xFF, alpha);
   }
 
-  private static byte onWhite(int sample, int alpha) {
+  private byte onWhite(int sample, int alpha) {
+    seenThrough |= alpha != 0xFF;
     return (byte) ((sample * alpha + 0xFF * (0xFF - alpha) + 127) / 0xFF);
   }
 }
