@@ -99,6 +99,7 @@ final class EngineRun {
                             List.of(),
                             sample.prompt(),
                             sample.response(),
+                            true,
                             "",
                             List.of(),
                             key(sample, seed)),

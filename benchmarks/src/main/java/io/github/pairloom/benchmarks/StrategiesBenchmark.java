@@ -322,6 +322,7 @@ final class StrategiesBenchmark implements Benchmark {
           List.of(),
           sample.prompt(),
           sample.response(),
+          true,
           extra(sample),
           others(sample),
           EngineRun.key(sample, recipe.seed()));

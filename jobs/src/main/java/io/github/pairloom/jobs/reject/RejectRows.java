@@ -219,6 +219,7 @@ record RejectRows(
                             sample.context(),
                             sample.prompt(),
                             chosen,
+                            chosen.equals(sample.response()),
                             sample.extra() == null ? "" : sample.extra(),
                             others(row),
                             key),

@@ -88,6 +88,7 @@ final class BdhsCall extends ModelCall {
                             List.of(),
                             arguments.prompt(),
                             arguments.text(),
+                            true,
                             "",
                             List.of(),
                             key),

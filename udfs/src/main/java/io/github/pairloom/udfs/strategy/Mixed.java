@@ -13,7 +13,7 @@ import java.util.concurrent.CompletableFuture;
 /**
  * Mixed: with a probability the pair that the source gives, else one that another strategy makes
  * with the model (arXiv 2407.02477, section 3.2, mixed-DPO: 0.5). A sample for which the source has
- * no rejected response always goes to the strategy.
+ * no rejected response always goes to the strategy, and so does a chosen one that the model wrote.
  *
  * @param offlineShare probability that the source's pair is taken
  * @param offlineRejected where the source gives it
@@ -66,7 +66,9 @@ public record Mixed(
   @Override
   public CompletableFuture<List<Rejection>> reject(RejectionInput input, Workbench bench) {
     Optional<String> offline = Extra.values(input.extra(), offlineRejected).stream().findFirst();
-    if (offline.isEmpty() || input.key().with("mixed").uniform(0) >= offlineShare) {
+    if (offline.isEmpty()
+        || !input.ofSource()
+        || input.key().with("mixed").uniform(0) >= offlineShare) {
       return policy.reject(input, bench);
     }
     String rejected = offline.get().strip();

@@ -19,6 +19,7 @@ import java.util.function.Supplier;
  * @param context turns before the prompt, oldest first
  * @param prompt the user turn that was answered
  * @param chosen the reference response
+ * @param ofSource whether that is the source's own, and not written by the model
  * @param extra what else the source says of the sample, as one JSON object; empty if nothing
  * @param others other images, as many as the strategy wants and there are; retrieved ones with the
  *     most similar first
@@ -31,6 +32,7 @@ public record RejectionInput(
     List<Turn> context,
     String prompt,
     String chosen,
+    boolean ofSource,
     String extra,
     List<Other> others,
     KeyedRandom key) {

@@ -44,6 +44,7 @@ final class DemoBench implements AutoCloseable {
         List.of(),
         prompt,
         chosen,
+        true,
         extra,
         List.of(),
         KeyedRandom.of(7).with(chosen));

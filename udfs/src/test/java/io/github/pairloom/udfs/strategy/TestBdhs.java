@@ -192,6 +192,7 @@ class TestBdhs {
         List.of(),
         scene.prompt(),
         response,
+        true,
         "",
         List.of(),
         key);

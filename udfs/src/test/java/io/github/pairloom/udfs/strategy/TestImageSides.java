@@ -56,6 +56,7 @@ class TestImageSides {
         input.context(),
         input.prompt(),
         input.chosen(),
+        true,
         "",
         List.of(new RejectionInput.Other("other", 0.9, other::image)),
         KeyedRandom.of(SEED).with(scene.response()));
@@ -141,6 +142,7 @@ class TestImageSides {
               List.of(),
               "?",
               "A.",
+              true,
               "",
               List.of(),
               KeyedRandom.of(SEED).with(i));

@@ -350,6 +350,22 @@ class TestJudged {
     assertTrue(
         demo.reject(new Mixed(1, "rejected", policy), demo.input(scene)).get(0).chosen().isEmpty(),
         "without a source's pair, the policy makes one");
+    RejectionInput own = demo.input(scene, "?", "A beach.", extra);
+    RejectionInput written =
+        new RejectionInput(
+            own.picture(),
+            own.pixels(),
+            own.features(),
+            own.context(),
+            own.prompt(),
+            own.chosen(),
+            false,
+            own.extra(),
+            own.others(),
+            own.key());
+    assertTrue(
+        demo.reject(new Mixed(1, "rejected", policy), written).get(0).chosen().isEmpty(),
+        "a response that the model wrote is none of the source's");
     assertThrows(
         IllegalArgumentException.class,
         () -> new Mixed(0.5, "rejected", new Mixed(0.5, "rejected", policy)));

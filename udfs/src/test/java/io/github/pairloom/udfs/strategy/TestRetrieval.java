@@ -55,6 +55,7 @@ class TestRetrieval {
         input.context(),
         input.prompt(),
         input.chosen(),
+        true,
         "",
         List.of(others),
         input.key());
