@@ -241,7 +241,23 @@ record DatasetCard(
   private String loading() {
     return lines().isEmpty()
         ? ""
-        : "\n## Loading\n" + (hasTrl() ? LOADING_TRL : "") + (hasSwift() ? LOADING_SWIFT : "");
+        : "\n## Loading\n" + (hasTrl() ? LOADING_TRL : "") + (hasSwift() ? loadingSwift() : "");
+  }
+
+  private String loadingSwift() {
+    return """
+
+        For ms-swift, say where the paths start, and leave it to the shell to name all files:
+
+        ```
+        ROOT_IMAGE_DIR=/path/to/this/export swift rlhf --rlhf_type dpo \\
+          --dataset /path/to/this/export/swift/train-*.jsonl%s ...
+        ```
+        """
+        .formatted(
+            hasValidation()
+                ? " \\\n  --val_dataset /path/to/this/export/swift/validation-*.jsonl"
+                : "");
   }
 
   private String making() {
@@ -312,17 +328,6 @@ record DatasetCard(
 
       Then train with `DPOTrainer` and `DPOConfig(max_length=None)`: cutting a sequence would cut
       image tokens.
-      """;
-
-  private static final String LOADING_SWIFT =
-      """
-
-      For ms-swift, say where the paths start:
-
-      ```
-      ROOT_IMAGE_DIR=/path/to/this/export swift rlhf --rlhf_type dpo \\
-        --dataset /path/to/this/export/swift/train-00000.jsonl ...
-      ```
       """;
 
   private static final String LICENCE =

@@ -602,6 +602,7 @@ class TestExportStep {
     String card = Files.readString(export.resolve("README.md"));
     assertTrue(card.contains("In 6 of them both sides are one text"), card);
     assertTrue(card.contains("Without the 6 pairs of images: TRL has no place"), card);
+    assertTrue(card.contains("--dataset /path/to/this/export/swift/train-*.jsonl ...\n"), card);
     JsonNode header = new ObjectMapper(new YAMLFactory()).readTree(card.split("(?m)^---$", 3)[1]);
     assertEquals("swift", header.get("configs").get(1).get("config_name").asText());
     List<String> features = new ArrayList<>();
@@ -643,7 +644,14 @@ class TestExportStep {
     assertEquals(
         List.of(other.pairId()),
         lines(export.resolve("swift")).stream().map(line -> line.get("pair_id").asText()).toList());
-    assertTrue(Files.readString(export.resolve("README.md")).contains("Left out: 1, because one"));
+    String card = Files.readString(export.resolve("README.md"));
+    assertTrue(card.contains("Left out: 1, because one"), card);
+    for (String option :
+        List.of(
+            "--dataset /path/to/this/export/swift/train-*.jsonl \\\n",
+            "--val_dataset /path/to/this/export/swift/validation-*.jsonl ...\n")) {
+      assertTrue(card.contains(option), card);
+    }
     assertEquals(3, export(List.of(ExportFormat.PARQUET, ExportFormat.SWIFT_JSONL), 0).written());
   }
 
