@@ -53,8 +53,9 @@ import org.apache.spark.sql.functions;
  *
  * <p>An export is made whole and then put in place of the one before; see {@link ExportFolder} for
  * what that is worth on object stores. It is made anew if the table has had a commit since, or,
- * where images are drawn for validation, table {@code duplicates}. The same tables and seed give
- * the same JSON lines, byte for byte, in the same files.
+ * where images are drawn for validation, table {@code duplicates}, or if the recipe's model takes
+ * pictures otherwise and swift-jsonl shows noise on what one saw. The same tables and seed give the
+ * same JSON lines, byte for byte, in the same files.
  */
 public final class ExportStep implements Step {
   /** Reason code of a pair with the image marker in a text. */
@@ -72,6 +73,8 @@ public final class ExportStep implements Step {
   // At one to two kilobytes a row, files of 100 to 200 MB: few enough to list, small enough to
   // read.
   private static final int ROWS_PER_FILE = 100_000;
+
+  private static final Column MODEL_REVISION = functions.col("provenance.model_revision");
 
   private final int rowsPerFile;
 
@@ -115,8 +118,12 @@ public final class ExportStep implements Step {
     List<String> formatNames = formats.stream().map(ExportStep::recipeValue).toList();
     Manifest.TableVersion version = version(context, Table.PREFERENCE_PAIRS);
     Manifest.Draw draw = draw(context);
+    Supplier<ImagePreprocessor> eye = new ModelFiles(context.recipe().model())::preprocessor;
     Optional<Manifest> published =
-        folder.published().filter(m -> m.describes(recipe, formatNames, version, draw));
+        folder
+            .published()
+            .filter(
+                m -> m.describes(recipe, formatNames, version, draw, () -> eye.get().toString()));
     if (published.isPresent()) {
       return new StepResult(0, 0, Map.of(), Map.of(), published.get().read(), Map.of());
     }
@@ -126,11 +133,10 @@ public final class ExportStep implements Step {
     boolean ofImages = formats.stream().anyMatch(ExportFormat::hasPairsOfImages);
     Column text = functions.col("rejects").equalTo(CandidatePair.TEXT);
     Column marked = JsonLines.holdsMarker();
-    Supplier<ImagePreprocessor> eye = new ModelFiles(context.recipe().model())::preprocessor;
+    List<Row> noisy =
+        formats.contains(ExportFormat.SWIFT_JSONL) ? noiseOfEachModel(warehouse, pairs) : List.of();
     Column foreign =
-        formats.contains(ExportFormat.SWIFT_JSONL)
-            ? foreignNoise(context, folder, pairs, eye)
-            : functions.lit(false);
+        noisy.isEmpty() ? functions.lit(false) : foreignNoise(context, folder, noisy, eye.get());
     Column taken = functions.not(marked.or(foreign)).and(ofImages ? functions.lit(true) : text);
     Row counts =
         pairs
@@ -208,6 +214,7 @@ public final class ExportStep implements Step {
               formatNames,
               version,
               draw,
+              noisy.isEmpty() ? null : eye.get().toString(),
               read,
               rows,
               rowsOfSplits,
@@ -221,45 +228,43 @@ public final class ExportStep implements Step {
     }
   }
 
+  /** Returns a pair with noise on what a model saw, and its image, for each such model. */
+  private static List<Row> noiseOfEachModel(Warehouse warehouse, Dataset<Row> pairs) {
+    Dataset<Row> ofEach =
+        pairs
+            .where(hasNoise())
+            .groupBy(MODEL_REVISION)
+            .agg(functions.min("pair_id").as("of_each"))
+            .select("of_each");
+    return ModelRows.withImages(
+            warehouse,
+            pairs
+                .join(ofEach, functions.col("pair_id").equalTo(functions.col("of_each")))
+                .select("pair_id", "image_id", "provenance"))
+        .collectAsList();
+  }
+
+  private static Column hasNoise() {
+    return functions
+        .col("rejects")
+        .equalTo(CandidatePair.IMAGE)
+        .and(functions.col("provenance.transform.name").equalTo(RejectedImage.NOISE));
+  }
+
   /**
    * Returns which pairs have noise on what a model saw that takes pictures otherwise than {@code
    * eye}. How it does is the same for all pairs of a model, so one of each is tried.
    */
   private static Column foreignNoise(
-      StepContext context,
-      ExportFolder folder,
-      Dataset<Row> pairs,
-      Supplier<ImagePreprocessor> eye) {
-    Column revision = functions.col("provenance.model_revision");
-    Column noise =
-        functions
-            .col("rejects")
-            .equalTo(CandidatePair.IMAGE)
-            .and(functions.col("provenance.transform.name").equalTo(RejectedImage.NOISE));
-    Dataset<Row> ofEach =
-        pairs
-            .where(noise)
-            .groupBy(revision)
-            .agg(functions.min("pair_id").as("of_each"))
-            .select("of_each");
-    List<Row> tried =
-        ModelRows.withImages(
-                context.warehouse(),
-                pairs
-                    .join(ofEach, functions.col("pair_id").equalTo(functions.col("of_each")))
-                    .select("pair_id", "image_id", "provenance"))
-            .collectAsList();
-    if (tried.isEmpty()) {
-      return functions.lit(false);
-    }
+      StepContext context, ExportFolder folder, List<Row> ofEach, ImagePreprocessor eye) {
     RejectedImageWriter writer =
-        new RejectedImageWriter(context.imageBytes(), eye.get(), folder.staged());
+        new RejectedImageWriter(context.imageBytes(), eye, folder.staged());
     Object[] foreign =
-        tried.stream()
+        ofEach.stream()
             .filter(row -> !writer.canMake(row))
             .map(row -> row.<Row>getAs("provenance").getAs("model_revision"))
             .toArray();
-    return noise.and(revision.isin(foreign));
+    return hasNoise().and(MODEL_REVISION.isin(foreign));
   }
 
   private static Manifest.TableVersion version(StepContext context, Table table) {

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
+import java.util.function.Supplier;
 
 /**
  * {@code manifest.json} of an export: what it was made from, and what it holds.
@@ -15,6 +16,7 @@ import java.util.SortedMap;
  * @param recipe name of the recipe
  * @param formats recipe values of the formats, in the recipe's order
  * @param table the version of {@code preference_pairs} it was made from
+ * @param eye how the recipe's model takes pictures; null where no format shows noise on what it saw
  * @param read rows of that table
  * @param draw how rows were put into splits; null where all are for training
  * @param rows rows exported
@@ -30,6 +32,7 @@ record Manifest(
     List<String> formats,
     TableVersion table,
     Draw draw,
+    String eye,
     long read,
     long rows,
     SortedMap<String, Long> splits,
@@ -73,13 +76,19 @@ record Manifest(
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
-  /** Returns whether an export with these settings of this table would be the same as this one. */
-  boolean describes(String recipe, List<String> formats, TableVersion table, Draw draw) {
+  /**
+   * Returns whether an export with these settings of this table would be the same as this one.
+   *
+   * @param eye gives how the recipe's model takes pictures; asked where that tells exports apart
+   */
+  boolean describes(
+      String recipe, List<String> formats, TableVersion table, Draw draw, Supplier<String> eye) {
     return layout == LAYOUT
         && this.recipe.equals(recipe)
         && this.formats.equals(formats)
         && this.table.equals(table)
-        && Objects.equals(this.draw, draw);
+        && Objects.equals(this.draw, draw)
+        && (this.eye == null || this.eye.equals(eye.get()));
   }
 
   String toJson() {

@@ -13,11 +13,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.ingest.BadInputs;
 import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.jobs.recipe.ExportSettings;
+import io.github.pairloom.jobs.recipe.Recipe;
+import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.jobs.select.Pairs;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.Condition;
@@ -34,6 +37,7 @@ import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.image.RgbImage;
 import io.github.pairloom.udfs.strategy.RejectedImage;
 import io.github.pairloom.udfs.vlm.ModelFiles;
+import io.github.pairloom.udfs.vlm.ModelSpec;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -656,28 +660,38 @@ class TestExportStep {
   }
 
   @Test
-  void noiseOnWhatAnotherModelSawIsLeftOutAndCounted() throws IOException {
-    byte[] own = ImageEdits.toPng(scene("000300.png"));
+  void noiseOnWhatAnotherModelSawIsLeftOutAndCountedUntilTheRecipeNamesThatModel()
+      throws IOException {
+    RgbImage picture = scene("000300.png");
+    byte[] own = ImageEdits.toPng(picture);
     Path file = Files.write(folder.resolve("own.png"), own);
     warehouse.append(Table.IMAGES, Image.CODEC, List.of(image(file.toString(), 0, own, "png")));
-    Transform seen =
-        new Transform(
-            RejectedImage.NOISE,
-            Map.of("noise-steps", "500", "noise-key", "7"),
-            id("other pixels"),
-            null);
+    Transform seen = RejectedImage.noise(EYE.apply(picture), 500, KeyedRandom.of(7)).transform();
     CandidatePair text = pair("text", own, "Where?", "Here.", "There.");
     add(text, ofImage("noise", own, seen), ofImage("too", own, seen));
 
-    StepResult result = export(List.of(ExportFormat.TRL_JSONL, ExportFormat.SWIFT_JSONL));
+    Path other = Files.createDirectories(folder.resolve("other-model"));
+    Files.writeString(
+        other.resolve("preprocessor_config.json"),
+        Files.readString(Path.of(Pairs.MODEL.path(), "preprocessor_config.json"))
+            .replace("0.5", "0.25"));
+    List<ExportFormat> formats = List.of(ExportFormat.TRL_JSONL, ExportFormat.SWIFT_JSONL);
+    Recipe ofOther =
+        Pairs.recipe(
+            ModelSpec.onCpu(other),
+            Pairs.SCORE,
+            new SelectSettings(Pairs.OFF, List.of(), List.of(), List.of(), 0, ""),
+            new ExportSettings(formats, "", 0));
+
+    StepResult result = new ExportStep().run(new StepContext(spark, warehouse, ofOther));
 
     assertEquals(1, result.written());
     assertEquals(Map.of("noise-of-another-model", 2L), result.dropped());
     Path export = folder.resolve("warehouse/exports/test-pairs");
     assertTrue(
         Files.readString(export.resolve("README.md")).contains("Left out: 2, because their"));
-    // These formats have no image of it.
-    assertEquals(3, export(List.of(ExportFormat.PARQUET)).written());
+    assertEquals(3, export(formats).written());
+    assertEquals(3, export(formats).alreadyDone());
   }
 
   @Test
