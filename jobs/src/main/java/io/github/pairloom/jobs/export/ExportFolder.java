@@ -26,11 +26,14 @@ import org.apache.hadoop.fs.RemoteIterator;
  * <p>One export at a time may be made in a folder.
  */
 final class ExportFolder implements AutoCloseable {
-  /** Whatever an export writes; a folder that holds anything else is not replaced. */
+  /**
+   * Whatever an export writes beside its manifest; a folder that holds anything else is not
+   * replaced.
+   */
   private static final Pattern OURS =
       Pattern.compile(
           // trl/images: where layouts before 3 have them.
-          "README\\.md|manifest\\.json|(trl/)?images/(rejected/)?[0-9a-f]{64}\\.[a-z]+"
+          "README\\.md|(trl/)?images/(rejected/)?[0-9a-f]{64}\\.[a-z]+"
               + "|(parquet|trl|swift)/(%s|%s)-\\d+\\.(parquet|jsonl)"
                   .formatted(Split.TRAIN, Split.VALIDATION));
 
@@ -82,34 +85,42 @@ final class ExportFolder implements AutoCloseable {
     }
   }
 
-  /** Returns the manifest of the export that is there, if all that it lists is there too. */
+  /**
+   * Returns the manifest of the export that is there, if it is of this layout and all that it lists
+   * is there too.
+   */
   Optional<Manifest> published() throws IOException {
     Path path = new Path(target, Manifest.FILE);
     if (!files.exists(path)) {
       return Optional.empty();
     }
-    Manifest manifest;
-    try (InputStream in = files.open(path)) {
-      manifest = Manifest.fromJson(in.readAllBytes());
-    }
+    Optional<Manifest> manifest = Manifest.fromJson(read(path));
+    return manifest.isPresent() && isWhole(manifest.get()) ? manifest : Optional.empty();
+  }
+
+  private boolean isWhole(Manifest manifest) throws IOException {
     for (DataFile file : manifest.files()) {
       Path listed = new Path(target, file.path());
       if (!files.exists(listed) || files.getFileStatus(listed).getLen() != file.bytes()) {
-        return Optional.empty();
+        return false;
       }
     }
     Manifest.ImageFiles images = manifest.images();
-    if (images != null) {
-      Path listed = new Path(target, images.folder());
-      if (!files.exists(listed)) {
-        return Optional.empty();
-      }
-      ContentSummary found = files.getContentSummary(listed);
-      if (found.getFileCount() != images.count() || found.getLength() != images.bytes()) {
-        return Optional.empty();
-      }
+    if (images == null) {
+      return true;
     }
-    return Optional.of(manifest);
+    Path listed = new Path(target, images.folder());
+    if (!files.exists(listed)) {
+      return false;
+    }
+    ContentSummary found = files.getContentSummary(listed);
+    return found.getFileCount() == images.count() && found.getLength() == images.bytes();
+  }
+
+  private byte[] read(Path file) throws IOException {
+    try (InputStream in = files.open(file)) {
+      return in.readAllBytes();
+    }
   }
 
   /**
@@ -125,7 +136,9 @@ final class ExportFolder implements AutoCloseable {
     while (found.hasNext()) {
       Path file = found.next().getPath();
       String name = target.toUri().relativize(file.toUri()).getPath();
-      if (!OURS.matcher(name).matches()) {
+      boolean ours =
+          name.equals(Manifest.FILE) ? Manifest.isOurs(read(file)) : OURS.matcher(name).matches();
+      if (!ours) {
         throw new JobException(
             ("Cannot export to %s: it holds %s, which no export wrote and a new one would delete."
                     + " Move it away, or set export.path to another folder.")

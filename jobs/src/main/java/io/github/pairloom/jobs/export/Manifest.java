@@ -1,11 +1,15 @@
 package io.github.pairloom.jobs.export;
 
+import static java.util.Objects.requireNonNull;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.function.Supplier;
 
@@ -76,6 +80,15 @@ record Manifest(
   private static final ObjectMapper JSON =
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
+  Manifest {
+    requireNonNull(recipe, "recipe is null");
+    requireNonNull(formats, "formats is null");
+    requireNonNull(table, "table is null");
+    requireNonNull(splits, "splits is null");
+    requireNonNull(dropped, "dropped is null");
+    requireNonNull(files, "files is null");
+  }
+
   /**
    * Returns whether an export with these settings of this table would be the same as this one.
    *
@@ -83,8 +96,7 @@ record Manifest(
    */
   boolean describes(
       String recipe, List<String> formats, TableVersion table, Draw draw, Supplier<String> eye) {
-    return layout == LAYOUT
-        && this.recipe.equals(recipe)
+    return this.recipe.equals(recipe)
         && this.formats.equals(formats)
         && this.table.equals(table)
         && Objects.equals(this.draw, draw)
@@ -99,12 +111,25 @@ record Manifest(
     }
   }
 
-  /**
-   * Returns the manifest in {@code json}.
-   *
-   * @throws IOException if there is none in it
-   */
-  static Manifest fromJson(byte[] json) throws IOException {
-    return JSON.readValue(json, Manifest.class);
+  /** Returns the manifest in {@code json}; nothing if there is none of this layout in it. */
+  static Optional<Manifest> fromJson(byte[] json) throws IOException {
+    if (!isOurs(json) || JSON.readTree(json).get("layout").asInt() != LAYOUT) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(JSON.readValue(json, Manifest.class));
+    } catch (JsonProcessingException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Returns whether an export wrote {@code json}, in whatever layout. */
+  static boolean isOurs(byte[] json) throws IOException {
+    try {
+      JsonNode manifest = JSON.readTree(json);
+      return manifest.path("layout").isIntegralNumber() && manifest.path("recipe").isTextual();
+    } catch (JsonProcessingException e) {
+      return false;
+    }
   }
 }

@@ -846,6 +846,16 @@ class TestExportStep {
     Files.writeString(thesis, "years of work");
     assertExportFails("it holds images/thesis.tex, which no export wrote", "set export.path");
     assertEquals("years of work", Files.readString(thesis));
+    Files.delete(thesis);
+    Path manifest = export.resolve("manifest.json");
+    for (String other : List.of("{\"name\": \"an app\"}", "{\"layout\": \"grid\"}", "[1]", "")) {
+      Files.writeString(manifest, other);
+      assertExportFails("it holds manifest.json, which no export wrote", "set export.path");
+      assertEquals(other, Files.readString(manifest));
+    }
+    // An export of another layout, whatever else that had.
+    Files.writeString(manifest, "{\"layout\": 2, \"recipe\": \"test-pairs\", \"shards\": 3}");
+    assertEquals(1, export(List.of(ExportFormat.PARQUET)).written());
     assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
   }
 
