@@ -179,8 +179,8 @@ record DatasetCard(
         |---|---|
         %s
         Images were drawn for validation, each with all of its pairs. No image of one side is on
-        the other, nor a copy of it: images whose pixels are equal, or whose perceptual hashes are
-        as near as the recipe says, were drawn together.
+        the other, nor a copy of it: of images whose pixels are equal, or whose perceptual hashes
+        are as near as the recipe says, all had to be drawn.
         """
             .formatted(
                 splits.entrySet().stream()

@@ -60,7 +60,7 @@ record Manifest(
   /**
    * What decides which rows are for validation.
    *
-   * @param validationShare share of the images
+   * @param validationShare share of the images that are drawn; fewer where they have copies
    * @param seed the recipe's
    * @param duplicates the version of {@code duplicates} that tells which images are copies
    */

@@ -1,7 +1,9 @@
 package io.github.pairloom.jobs.export;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.greatest;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.max;
 import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.shiftrightunsigned;
 import static org.apache.spark.sql.functions.xxhash64;
@@ -17,10 +19,10 @@ import org.apache.spark.sql.Row;
 /**
  * The rows of an export that are for one purpose.
  *
- * <p>A side is drawn for each image, by the seed and the image that is kept of its copies. So no
- * picture is on both sides, and a larger share leaves what is in validation there. Where images
- * come later that are copies of some on both sides, these become one cluster, and so some pairs
- * change sides.
+ * <p>Each image is drawn, by the seed. A cluster of copies is for validation if all of its images
+ * are drawn for that. So no picture is on both sides, and a larger share leaves what is in
+ * validation there. Where copies come later, their cluster may go from validation to training, but
+ * none goes the other way: what was trained on never becomes validation.
  *
  * @param name {@link #TRAIN} or {@link #VALIDATION}
  * @param pairs rows of {@code preference_pairs}
@@ -74,15 +76,28 @@ record Split(String name, Dataset<Row> pairs, long rows, int files) {
   /** Adds column {@value #HELD}: whether a row's image is for validation. */
   private static Dataset<Row> withSide(
       Dataset<Row> rows, Dataset<Row> duplicates, Manifest.Draw draw) {
-    Column hash = xxhash64(lit(draw.seed()), lit(VALIDATION), col(KeptImages.COLUMN));
-    Column uniform =
-        shiftrightunsigned(hash, Long.SIZE - DOUBLE_BITS)
-            .cast("double")
-            .multiply(Math.scalb(1.0, -DOUBLE_BITS));
-    return KeptImages.of(duplicates)
-        .addedTo(rows)
-        .withColumn(HELD, uniform.lt(draw.validationShare()))
-        .drop(KeptImages.COLUMN);
+    KeptImages kept = KeptImages.of(duplicates);
+    Dataset<Row> clustered = kept.addedTo(rows);
+    Column own = uniform(draw.seed(), col(KeptImages.COLUMN));
+    if (kept.copies().isEmpty()) {
+      return clustered.withColumn(HELD, own.lt(draw.validationShare())).drop(KeptImages.COLUMN);
+    }
+    Dataset<Row> copies =
+        kept.copies()
+            .get()
+            .groupBy(col(KeptImages.COLUMN).as("of_copies"))
+            .agg(max(uniform(draw.seed(), col("image_copy"))).as("of_last"));
+    return clustered
+        .join(copies, col(KeptImages.COLUMN).equalTo(col("of_copies")), "left")
+        .withColumn(HELD, greatest(own, col("of_last")).lt(draw.validationShare()))
+        .drop(KeptImages.COLUMN, "of_copies", "of_last");
+  }
+
+  /** Returns an image's draw, from 0 to 1. */
+  private static Column uniform(long seed, Column image) {
+    return shiftrightunsigned(xxhash64(lit(seed), lit(VALIDATION), image), Long.SIZE - DOUBLE_BITS)
+        .cast("double")
+        .multiply(Math.scalb(1.0, -DOUBLE_BITS));
   }
 
   /** Returns those of the rows that a format without pairs of images has. */

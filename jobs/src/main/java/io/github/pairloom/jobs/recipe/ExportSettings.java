@@ -10,7 +10,8 @@ import java.util.List;
  *
  * @param formats file formats; none writes nothing
  * @param path folder to write to; empty: {@code exports/NAME} in the warehouse
- * @param validationShare share of the images that are drawn for validation, at least 0 and below 1
+ * @param validationShare share of the images that are drawn for validation, at least 0 and below 1;
+ *     copies of each other are for it where all of them are drawn
  */
 public record ExportSettings(
     @Setting(
@@ -27,7 +28,8 @@ public record ExportSettings(
     @Setting(
             value =
                 "Share of the images whose pairs are for validation, at least 0 and below 1; images"
-                    + " that step dedup calls copies of each other are on one side",
+                    + " that step dedup calls copies of each other are for it where all of them are"
+                    + " drawn",
             defaults = "0")
         double validationShare) {
   public ExportSettings {

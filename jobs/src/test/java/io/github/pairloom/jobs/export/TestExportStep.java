@@ -413,9 +413,12 @@ class TestExportStep {
         Set<String> both = new HashSet<>(sides.get("train"));
         both.retainAll(sides.get("validation"));
         assertEquals(Set.of(), both);
-        // 171 clusters: five standard deviations.
-        double drawn = sides.get("validation").size() / 171.0;
-        assertEquals(share, drawn, 5 * Math.sqrt(share * (1 - share) / 171));
+        // 70 images without copies, 100 with one, and one with 29: five standard deviations.
+        double twoDrawn = share * share;
+        assertEquals(
+            70 * share + 100 * twoDrawn,
+            sides.get("validation").size(),
+            5 * Math.sqrt(70 * share * (1 - share) + 100 * twoDrawn * (1 - twoDrawn)));
         assertTrue(sides.get("validation").containsAll(smaller), "a larger share takes none back");
         smaller = sides.get("validation");
       }
@@ -484,12 +487,12 @@ class TestExportStep {
     assertEquals(3, export(BOTH, 0.4).written(), "another share is another export");
     assertEquals(2, JSON.readTree(export.resolve("manifest.json").toFile()).get("splits").size());
 
-    // Now both are one picture, and on one side.
+    // Now both are one picture, on the side of the one that was for training.
     List<Row> copy = List.of(copy(ContentId.of(IN_TAR), ContentId.of(OWN_FILE)));
     warehouse.append(Table.DUPLICATES, spark.createDataFrame(copy, Table.DUPLICATES.schema()));
     JobException e = assertThrows(JobException.class, () -> export(BOTH, 0.4));
     assertTrue(e.getMessage().contains("export.validation-share 0.4 and seed 7"), e.getMessage());
-    assertTrue(e.getMessage().contains("the train side gets none"), e.getMessage());
+    assertTrue(e.getMessage().contains("the validation side gets none"), e.getMessage());
     assertEquals(3, export(BOTH).written());
     assertEquals(List.of("train-00000.parquet"), namesIn(export.resolve("parquet")));
   }
