@@ -134,7 +134,7 @@ record DatasetCard(
         Preference pairs made by Pairloom: %d, over %d distinct images. Each row has an image, a
         prompt, a better response (`chosen`) and a worse one (`rejected`). It is meant for
         training vision-language models to prefer what the image shows over what is merely likely.
-        %s%s%s%s%s"""
+        %s%s%s%s%s%s"""
         .formatted(
             recipe,
             rows(),
@@ -150,6 +150,9 @@ record DatasetCard(
                 ExportStep.MARKER_IN_TEXT,
                 "because one of their texts holds `%s`, which trainers take for the\nplace of an image."
                     .formatted(JsonLines.IMAGE_MARKER)),
+            leftOut(
+                ExportStep.CONTAMINATED,
+                "because an image or the prompt of theirs is in an evaluation set."),
             leftOut(
                 ExportStep.PAIR_OF_IMAGES,
                 "because both sides are one text, and no format here has a place for the\nsecond"

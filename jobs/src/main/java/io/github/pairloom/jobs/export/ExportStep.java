@@ -49,13 +49,15 @@ import org.apache.spark.sql.functions;
  * the text {@value JsonLines#IMAGE_MARKER} is in no format, dropped as {@value #MARKER_IN_TEXT}:
  * trainers would take the text for the place of an image, and changing it would make it another
  * pair. Nor is a pair in any whose rejected image, with noise on what another model saw,
- * swift-jsonl wants and the recipe's model does not come to: {@value #NOISE_OF_ANOTHER_MODEL}.
+ * swift-jsonl wants and the recipe's model does not come to: {@value #NOISE_OF_ANOTHER_MODEL}. Nor
+ * one that step {@code dedup} has labelled since it was kept, of an evaluation set that was named
+ * later: {@value #CONTAMINATED}.
  *
  * <p>An export is made whole and then put in place of the one before; see {@link ExportFolder} for
- * what that is worth on object stores. It is made anew if the table has had a commit since, or,
- * where images are drawn for validation, table {@code duplicates}, or if the recipe's model takes
- * pictures otherwise and swift-jsonl shows noise on what one saw. The same tables and seed give the
- * same JSON lines, byte for byte, in the same files.
+ * what that is worth on object stores. It is made anew if the table or table {@code contaminations}
+ * has had a commit since, or, where images are drawn for validation, table {@code duplicates}, or
+ * if the recipe's model takes pictures otherwise and swift-jsonl shows noise on what one saw. The
+ * same tables and seed give the same JSON lines, byte for byte, in the same files.
  */
 public final class ExportStep implements Step {
   /** Reason code of a pair with the image marker in a text. */
@@ -66,6 +68,9 @@ public final class ExportStep implements Step {
 
   /** Reason code of a pair of noise on what another model saw, which takes pictures otherwise. */
   public static final String NOISE_OF_ANOTHER_MODEL = "noise-of-another-model";
+
+  /** Reason code of a pair that an evaluation set has the image or the prompt of. */
+  public static final String CONTAMINATED = "contaminated";
 
   /** Reason code of a pair whose two images were drawn for different splits. */
   public static final String IMAGES_ON_BOTH_SIDES = "images-on-both-sides";
@@ -117,19 +122,30 @@ public final class ExportStep implements Step {
     List<ExportFormat> formats = context.recipe().export().formats();
     List<String> formatNames = formats.stream().map(ExportStep::recipeValue).toList();
     Manifest.TableVersion version = version(context, Table.PREFERENCE_PAIRS);
+    Manifest.TableVersion contaminations = version(context, Table.CONTAMINATIONS);
     Manifest.Draw draw = draw(context);
     Supplier<ImagePreprocessor> eye = new ModelFiles(context.recipe().model())::preprocessor;
     Optional<Manifest> published =
         folder
             .published()
             .filter(
-                m -> m.describes(recipe, formatNames, version, draw, () -> eye.get().toString()));
+                m ->
+                    m.describes(
+                        recipe,
+                        formatNames,
+                        version,
+                        contaminations,
+                        draw,
+                        () -> eye.get().toString()));
     if (published.isPresent()) {
       return new StepResult(0, 0, Map.of(), Map.of(), published.get().read(), Map.of());
     }
     folder.checkReplaceable();
 
-    Dataset<Row> pairs = warehouse.readAsOf(Table.PREFERENCE_PAIRS, version.version());
+    Dataset<Row> kept = warehouse.readAsOf(Table.PREFERENCE_PAIRS, version.version());
+    long read = kept.count();
+    Dataset<Row> pairs =
+        apart(kept, warehouse.readAsOf(Table.CONTAMINATIONS, contaminations.version()));
     boolean ofImages = formats.stream().anyMatch(ExportFormat::hasPairsOfImages);
     Column text = functions.col("rejects").equalTo(CandidatePair.TEXT);
     Column marked = JsonLines.holdsMarker();
@@ -147,14 +163,18 @@ public final class ExportStep implements Step {
                 functions.count_if(marked.and(ofImages ? functions.lit(true) : text)),
                 functions.count_if(foreign.and(functions.not(marked))))
             .first();
-    long read = counts.getLong(0);
+    long uncontaminated = counts.getLong(0);
     long chosenRows = counts.getLong(1);
     long texts = counts.getLong(2);
     checkSomethingToExport(warehouse, read, chosenRows);
     SortedMap<String, Long> dropped = new TreeMap<>();
+    drop(dropped, CONTAMINATED, read - uncontaminated);
     drop(dropped, MARKER_IN_TEXT, counts.getLong(3));
     drop(dropped, NOISE_OF_ANOTHER_MODEL, counts.getLong(4));
-    drop(dropped, PAIR_OF_IMAGES, read - chosenRows - counts.getLong(3) - counts.getLong(4));
+    drop(
+        dropped,
+        PAIR_OF_IMAGES,
+        uncontaminated - chosenRows - counts.getLong(3) - counts.getLong(4));
 
     Dataset<Row> chosen = pairs.where(taken);
     List<Split> splits =
@@ -213,6 +233,7 @@ public final class ExportStep implements Step {
               recipe,
               formatNames,
               version,
+              contaminations,
               draw,
               noisy.isEmpty() ? null : eye.get().toString(),
               read,
@@ -226,6 +247,27 @@ public final class ExportStep implements Step {
       folder.publish();
       return new StepResult(read, rows, dropped, Map.of(), 0, metrics(manifest));
     }
+  }
+
+  /**
+   * Returns the pairs that no evaluation set has an image or the prompt of. They were kept for good
+   * before the set was named.
+   */
+  private static Dataset<Row> apart(Dataset<Row> pairs, Dataset<Row> contaminations) {
+    if (contaminations.isEmpty()) {
+      return pairs;
+    }
+    Dataset<Row> marks =
+        contaminations.select(functions.col("kind"), functions.col("id").as("mark"));
+    Dataset<Row> images = marks.where(functions.col("kind").equalTo("image"));
+    Dataset<Row> prompts = marks.where(functions.col("kind").equalTo("pair"));
+    Column mark = functions.col("mark");
+    // By its own image where a pair has no other: NULLs would all meet in one partition.
+    Column other = functions.coalesce(ModelRows.rejectedImageId(), functions.col("image_id"));
+    return pairs
+        .join(images, functions.col("image_id").equalTo(mark), "left_anti")
+        .join(images, other.equalTo(mark), "left_anti")
+        .join(prompts, functions.col("pair_id").equalTo(mark), "left_anti");
   }
 
   /** Returns a pair with noise on what a model saw, and its image, for each such model. */
@@ -318,8 +360,8 @@ public final class ExportStep implements Step {
     }
     if (rows == 0) {
       throw new JobException(
-          ("Cannot export pairs: all %d rows of table preference_pairs in %s reject an image, which"
-                  + " no format of export.formats has, or one with noise on what another model saw,"
+          ("Cannot export pairs: all %d rows of table preference_pairs in %s are in an evaluation"
+                  + " set (dedup.evaluations), or reject an image, which no format of export.formats has, or one with noise on what another model saw,"
                   + " or hold the text %s, which trainers take for the place of an image. Add the"
                   + " format swift-jsonl or a strategy that rejects texts, or take the marker out of"
                   + " the source's texts and ingest them under a new source name.")

@@ -20,9 +20,10 @@ import java.util.function.Supplier;
  * @param recipe name of the recipe
  * @param formats recipe values of the formats, in the recipe's order
  * @param table the version of {@code preference_pairs} it was made from
- * @param eye how the recipe's model takes pictures; null where no format shows noise on what it saw
- * @param read rows of that table
+ * @param contaminations the version of that table, whose pairs are left out
  * @param draw how rows were put into splits; null where all are for training
+ * @param eye how the recipe's model takes pictures; null where no format shows noise on what it saw
+ * @param read rows of {@code preference_pairs}
  * @param rows rows exported
  * @param splits the same by split
  * @param pairsOfImages how many of these rows reject an image, so that trl-jsonl lacks them
@@ -35,6 +36,7 @@ record Manifest(
     String recipe,
     List<String> formats,
     TableVersion table,
+    TableVersion contaminations,
     Draw draw,
     String eye,
     long read,
@@ -84,6 +86,7 @@ record Manifest(
     requireNonNull(recipe, "recipe is null");
     requireNonNull(formats, "formats is null");
     requireNonNull(table, "table is null");
+    requireNonNull(contaminations, "contaminations is null");
     requireNonNull(splits, "splits is null");
     requireNonNull(dropped, "dropped is null");
     requireNonNull(files, "files is null");
@@ -95,10 +98,16 @@ record Manifest(
    * @param eye gives how the recipe's model takes pictures; asked where that tells exports apart
    */
   boolean describes(
-      String recipe, List<String> formats, TableVersion table, Draw draw, Supplier<String> eye) {
+      String recipe,
+      List<String> formats,
+      TableVersion table,
+      TableVersion contaminations,
+      Draw draw,
+      Supplier<String> eye) {
     return this.recipe.equals(recipe)
         && this.formats.equals(formats)
         && this.table.equals(table)
+        && this.contaminations.equals(contaminations)
         && Objects.equals(this.draw, draw)
         && (this.eye == null || this.eye.equals(eye.get()));
   }

@@ -309,6 +309,42 @@ class TestExportStep {
   }
 
   @Test
+  void whatAnEvaluationSetHasSincePairsWereKeptIsLeftOut() throws IOException {
+    CandidatePair good = pair("a", IN_TAR, "Where?", "Here.", "There.");
+    CandidatePair asked = pair("b", IN_TAR, "What is it?", "A boat.", "A car.");
+    CandidatePair seen = pair("c", OWN_FILE, "Where?", "Here.", "There.");
+    CandidatePair shown =
+        ofImage(
+            "d",
+            IN_TAR,
+            new Transform(
+                "other-image", Map.of("image-id", ContentId.of(OWN_FILE)), id("pixels"), null));
+    add(good, asked, seen, shown);
+    assertEquals(4, export(List.of(ExportFormat.PARQUET)).written());
+    warehouse.append(
+        Table.CONTAMINATIONS,
+        spark.createDataFrame(
+            List.of(
+                RowFactory.create("image", ContentId.of(OWN_FILE), "one"),
+                RowFactory.create("image", ContentId.of(OWN_FILE), "another"),
+                RowFactory.create("pair", asked.pairId(), "one")),
+            Table.CONTAMINATIONS.schema()));
+
+    StepResult result = export(List.of(ExportFormat.PARQUET));
+
+    assertEquals(4, result.read());
+    assertEquals(1, result.written());
+    assertEquals(Map.of("contaminated", 3L), result.dropped());
+    Path export = folder.resolve("warehouse/exports/test-pairs");
+    assertParquet(List.of(good), export);
+    String card = Files.readString(export.resolve("README.md"));
+    assertTrue(card.contains("Left out: 3, because an image or the prompt of theirs"), card);
+    JsonNode manifest = JSON.readTree(export.resolve("manifest.json").toFile());
+    assertEquals(3, manifest.get("dropped").get("contaminated").asInt());
+    assertEquals(4, export(List.of(ExportFormat.PARQUET)).alreadyDone());
+  }
+
+  @Test
   void aBoundOnTheRowsOfFilesLosesNone() {
     add(
         pair("a", OWN_FILE, "Where?", "Here.", "There."),
