@@ -232,6 +232,19 @@ class TestImageDecoder {
         DECODER.decode(withWebpExif(GoldenImages.bytes("animated.webp"), tiff(8))).image());
   }
 
+  @Test
+  void whatIsTurnedOrShowsWhiteBehindItIsNotAsStored() throws IOException {
+    byte[] jpeg = written(new BufferedImage(64, 32, BufferedImage.TYPE_INT_RGB), "jpg");
+    assertTrue(DECODER.decode(withExif(jpeg, 1)).asStored());
+    assertFalse(DECODER.decode(withExif(jpeg, 6)).asStored());
+    BufferedImage argb = new BufferedImage(1, 1, BufferedImage.TYPE_INT_ARGB);
+    argb.setRGB(0, 0, 0xFF000000);
+    assertTrue(DECODER.decode(written(argb, "png")).asStored());
+    argb.setRGB(0, 0, 0xFE000000);
+    assertFalse(DECODER.decode(written(argb, "png")).asStored());
+    assertFalse(DECODER.decode(animatedGif()).asStored());
+  }
+
   @RepeatedTest(20)
   void brokenExifDoesNotBreakThePicture() throws IOException {
     long seed = Long.getLong("tests.seed", System.nanoTime());
