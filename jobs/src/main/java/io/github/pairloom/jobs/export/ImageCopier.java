@@ -46,7 +46,7 @@ final class ImageCopier extends ImageWriter {
     } catch (BadImageException e) {
       throw new Problem(image.uri(), e);
     }
-    Optional<DecodedImage> otherwise = decoded(bytes).filter(decoded -> !decoded.asStored());
+    Optional<DecodedImage> otherwise = otherwise(bytes);
     String extension =
         otherwise.isPresent() ? "png" : image.format().equals("jpeg") ? "jpg" : image.format();
     return new ImageFile(
@@ -57,11 +57,12 @@ final class ImageCopier extends ImageWriter {
   }
 
   /**
-   * Returns nothing for a file that does not decode now: it is copied, as its id vouches for it.
+   * Returns what pairs were made from if readers of the file would see another picture. One that
+   * does not decode now is copied, as its id vouches for it.
    */
-  private static Optional<DecodedImage> decoded(byte[] bytes) {
+  private static Optional<DecodedImage> otherwise(byte[] bytes) {
     try {
-      return Optional.of(DECODER.decode(bytes));
+      return DECODER.isAsStored(bytes) ? Optional.empty() : Optional.of(DECODER.decode(bytes));
     } catch (BadImageException e) {
       return Optional.empty();
     }

@@ -52,6 +52,18 @@ public final class ImageDecoder implements Serializable {
     }
   }
 
+  /**
+   * Returns whether readers of the file that know neither orientation nor transparency see the same
+   * picture. A JPEG is not decoded for this.
+   *
+   * @throws BadImageException if it cannot be used
+   */
+  public boolean isAsStored(byte[] bytes) {
+    return ImageFormat.of(bytes).filter(format -> format == ImageFormat.JPEG).isPresent()
+        ? JpegFile.isUpright(bytes, limits)
+        : decode(bytes).asStored();
+  }
+
   private static BadImageException failed(ImageFormat format, Throwable thrown) {
     for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
       if (cause instanceof BadImageException bad) {

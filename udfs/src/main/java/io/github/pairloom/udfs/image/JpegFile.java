@@ -66,6 +66,13 @@ final class JpegFile {
     return jpeg.components == 4 ? jpeg.readInk() : jpeg.readColours();
   }
 
+  /** Returns whether the picture is stored as it is to be seen. */
+  static boolean isUpright(byte[] bytes, ImageLimits limits) {
+    JpegFile jpeg = new JpegFile(bytes, limits);
+    jpeg.walk();
+    return jpeg.orientation == ExifOrientation.UPRIGHT;
+  }
+
   private void walk() {
     writeMarker(SOI);
     long at = 2;

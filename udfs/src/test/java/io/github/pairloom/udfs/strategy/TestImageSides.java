@@ -105,6 +105,7 @@ class TestImageSides {
             List.of(),
             "?",
             "Night.",
+            true,
             "",
             List.of(),
             scene.key());
