@@ -29,10 +29,10 @@ import scala.Option;
 /**
  * A folder of Delta tables, one per {@link Table}, created as they are first needed.
  *
- * <p>What a step appends follows from what it has read of the same table, so two runs at once would
- * each add what the other adds. An append therefore stands for one version of the table, the one
- * after the version that was read, as its Delta transaction identifier: of two that stand for the
- * same one, the second fails.
+ * <p>What a step writes follows from what it has read of the same table, so two runs at once would
+ * each add what the other adds, or put their rows in the place of what the other has just found. A
+ * write therefore stands for one version of the table, the one after the version that was read, as
+ * its Delta transaction identifier: of two that stand for the same one, the second fails.
  */
 public final class Warehouse {
   /** Delta's name of who writes; versions count per table. */
@@ -150,12 +150,16 @@ public final class Warehouse {
   }
 
   /**
-   * Returns the rows of {@code table} as of the commit that this warehouse last read or wrote. What
-   * another run has added since does not count as seen by that.
+   * Returns the rows of {@code table} as of the commit that this warehouse last read or wrote, none
+   * if the table was not there. What another run has added since does not count as seen by that.
    */
   public Dataset<Row> readAsSeen(Table table) {
     Long seen = versions.get(table);
-    return seen == null ? read(table) : readAsOf(table, seen);
+    if (seen == null) {
+      return latest(table);
+    }
+    // The first commit makes the table. Spark leaves out joins with what is known to be empty.
+    return seen <= 0 ? spark.createDataFrame(List.of(), table.schema()) : readAsOf(table, seen);
   }
 
   private Dataset<Row> loaded(Table table, Map<String, String> options) {
@@ -176,10 +180,8 @@ public final class Warehouse {
    * table is not there.
    */
   public Dataset<Row> latest(Table table) {
-    long last = log(table).latest();
-    versions.put(table, Math.max(0, last));
-    // The first commit makes the table. Spark leaves out joins with what is known to be empty.
-    return last <= 0 ? spark.createDataFrame(List.of(), table.schema()) : readAsOf(table, last);
+    versions.put(table, Math.max(0, log(table).latest()));
+    return readAsSeen(table);
   }
 
   /**
@@ -198,6 +200,15 @@ public final class Warehouse {
       writer.save(path(table));
       return;
     }
+    commit(table, writer);
+  }
+
+  /** What commits to a table under the version that was seen of it and a name of its own. */
+  private interface Commit {
+    void run(long seen, String name);
+  }
+
+  private void commit(Table table, DataFrameWriter<Row> writer) {
     commit(
         table,
         (seen, commit) ->
@@ -206,11 +217,6 @@ public final class Warehouse {
                 .option("txnVersion", seen + 1)
                 .option("userMetadata", commit)
                 .save(path(table)));
-  }
-
-  /** What commits to a table under the version that was seen of it and a name of its own. */
-  private interface Commit {
-    void run(long seen, String name);
   }
 
   private void commit(Table table, Commit commit) {
@@ -228,25 +234,23 @@ public final class Warehouse {
 
   /**
    * Puts {@code rows} in the place of those of {@code table} for which {@code where} holds, in one
-   * commit.
+   * commit. Until then the table is to be read by {@link #readAsSeen} alone, once what the rows
+   * follow from is read: a later version than that would count as seen.
    *
    * @param where a condition in SQL that all of {@code rows} meet
-   * @throws JobException if another run has changed the same rows meanwhile; nothing is put then
+   * @throws JobException if another run has changed the table since this one read it; nothing is
+   *     put then
    */
   public void replace(Table table, String where, Dataset<Row> rows) {
     checkWritable();
     create(table);
-    try {
-      rows.select(columns(table))
-          .write()
-          .format("delta")
-          .mode("overwrite")
-          .option("replaceWhere", where)
-          .save(path(table));
-    } catch (DeltaConcurrentModificationException e) {
-      throw anotherRun(table, e);
-    }
-    versions.put(table, log(table).latest());
+    commit(
+        table,
+        rows.select(columns(table))
+            .write()
+            .format("delta")
+            .mode("overwrite")
+            .option("replaceWhere", where));
   }
 
   /**

@@ -68,6 +68,7 @@ final class Contradictions {
   /**
    * Labels the usable pairs of the warehouse anew.
    *
+   * @param before the labels of table {@code contradictions}, read before what these follow from
    * @param images which are kept
    * @param refused column {@code id} of the pairs that a scoring model refuses
    * @param signatures columns {@code pair_id}, {@code image_id}, {@code chosen_key} and {@code
@@ -78,6 +79,7 @@ final class Contradictions {
    */
   static void write(
       StepContext context,
+      Dataset<Row> before,
       KeptImages images,
       Dataset<Row> refused,
       Dataset<Row> signatures,
@@ -107,7 +109,7 @@ final class Contradictions {
                   ? strongest(equal.union(near(context, seen(images, refused, pairs), metrics)))
                   : equal);
       long count = labels.count();
-      if (count > 0 || !warehouse.latest(Table.CONTRADICTIONS).isEmpty()) {
+      if (count > 0 || !before.isEmpty()) {
         warehouse.replace(Table.CONTRADICTIONS, "true", labels);
       }
       if (count > 0) {

@@ -27,6 +27,8 @@ final class ImageLabels {
   /** Writes the labels if they are not there yet; returns the step's figures. */
   static Map<String, Double> write(StepContext context, ImageDedup settings) {
     Warehouse warehouse = context.warehouse();
+    // Before the images: labels that another run writes after this were not looked at.
+    Dataset<Row> before = warehouse.latest(Table.DUPLICATES).where(col("kind").equalTo(lit(KIND)));
     Dataset<Row> images =
         warehouse
             .latest(Table.IMAGES)
@@ -57,8 +59,6 @@ final class ImageLabels {
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
       ClusterLabels.check(clusters, labels);
-      Dataset<Row> before =
-          warehouse.latest(Table.DUPLICATES).where(col("kind").equalTo(lit(KIND)));
       if (!ClusterLabels.fingerprint(labels).equals(ClusterLabels.fingerprint(before))) {
         warehouse.replace(Table.DUPLICATES, "kind = '" + KIND + "'", labels);
       }

@@ -83,6 +83,9 @@ final class PairDedup {
   private final Dataset<Row> refused;
   private Dataset<Row> freshIds;
 
+  /**
+   * @param images of table {@code duplicates} as it was last read
+   */
   PairDedup(StepContext context, KeptImages images) {
     this.images = images;
     this.context = context;
@@ -109,14 +112,16 @@ final class PairDedup {
    * @param metrics takes the figures of this
    */
   StepResult run(Map<String, Double> metrics) {
-    long version = warehouse.version(Table.PAIRS);
-    Dataset<Row> pairs = warehouse.readAsOf(Table.PAIRS, version);
-    checkColumns(pairs);
-    Dataset<Row> usable = usable(pairs);
+    // Before the pairs: what another run says of others after this is not to be written over.
+    Dataset<Row> contradictions = warehouse.latest(Table.CONTRADICTIONS);
     Dataset<Row> signed =
         inDomains(
             warehouse.latest(Table.SIGNATURES).where(col("settings_id").equalTo(settingsId)),
             "current_domain");
+    long version = warehouse.version(Table.PAIRS);
+    Dataset<Row> pairs = warehouse.readAsOf(Table.PAIRS, version);
+    checkColumns(pairs);
+    Dataset<Row> usable = usable(pairs);
     Column restatedRow = not(col("domain").equalTo(col("current_domain")));
     Row counts =
         signed.agg(count(lit(1)), IDS, count(when(restatedRow, 1)), max("pairs_version")).first();
@@ -144,6 +149,7 @@ final class PairDedup {
               .toArray(Column[]::new);
       Contradictions.write(
           context,
+          contradictions,
           images,
           refused,
           known.select(columns).union(signatures.select(columns)),
@@ -434,7 +440,7 @@ final class PairDedup {
   }
 
   private Dataset<Row> labelled() {
-    return warehouse.latest(Table.DUPLICATES).where(col("kind").equalTo(KIND));
+    return warehouse.readAsSeen(Table.DUPLICATES).where(col("kind").equalTo(KIND));
   }
 
   /**
@@ -504,7 +510,7 @@ final class PairDedup {
   }
 
   private void replace(Dataset<Row> labels, long signedRows) {
-    if (signedRows == 0 && !warehouse.latest(Table.SIGNATURES).isEmpty()) {
+    if (signedRows == 0 && !warehouse.readAsSeen(Table.SIGNATURES).isEmpty()) {
       // Those of other settings, who would take the labels for theirs if this run died.
       warehouse.replace(
           Table.SIGNATURES, "true", context.spark().createDataFrame(List.of(), SIGNATURES));

@@ -242,7 +242,7 @@ public final class SelectStep implements Step {
             .union(
                 context
                     .warehouse()
-                    .latest(Table.SELECTIONS)
+                    .readAsSeen(Table.SELECTIONS)
                     .select(col("pair_id"), col("diversity")))
             // Every stage of the choice asks for them.
             .localCheckpoint();

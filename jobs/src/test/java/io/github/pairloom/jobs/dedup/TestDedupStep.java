@@ -415,6 +415,33 @@ class TestDedupStep {
   }
 
   @Test
+  void ofTwoRunsThatReplaceTheLabelsTheyReadTheSecondStops() {
+    Warehouse late = new Warehouse(spark, warehouse.root());
+    late.latest(Table.DUPLICATES);
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("b", "A boat.", "s", 2));
+    dedup(settings(1));
+    Map<String, String> before = labels();
+    Dataset<Row> found = warehouse.latest(Table.DUPLICATES);
+    Dataset<Row> none = found.limit(0);
+    // It goes on with what it read.
+    assertTrue(late.readAsSeen(Table.DUPLICATES).isEmpty());
+
+    JobException e =
+        assertThrows(
+            JobException.class, () -> late.replace(Table.DUPLICATES, "kind = 'pair'", none));
+
+    assertTrue(
+        e.getMessage().startsWith("Another run has added to table duplicates"), e.getMessage());
+    assertEquals(before, labels());
+    // What it has read by now it may replace, and its own rows, too.
+    late.latest(Table.DUPLICATES);
+    late.replace(Table.DUPLICATES, "kind = 'pair'", none);
+    assertEquals(Map.of(), labels());
+    late.replace(Table.DUPLICATES, "kind = 'pair'", found);
+    assertEquals(before, labels());
+  }
+
+  @Test
   void labelsOfOtherSettingsWhoseRunDiedAreNotTakenForTheirs() {
     Pairs.add(
         warehouse, pair("a", "A big old boat.", "s", 1), pair("b", "A big old boat here.", "s", 1));
