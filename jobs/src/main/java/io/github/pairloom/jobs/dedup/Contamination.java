@@ -4,9 +4,12 @@ import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.countDistinct;
+import static org.apache.spark.sql.functions.explode;
+import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.lower;
 import static org.apache.spark.sql.functions.not;
+import static org.apache.spark.sql.functions.regexp_extract;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.udf;
@@ -39,13 +42,15 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.storage.StorageLevel;
 
 /**
  * Labels what the warehouse has in common with evaluation sets: images that equal one of the set or
- * look like it, as step {@code dedup} means it, and pairs whose prompt stands in the set.
+ * look like it, as step {@code dedup} means it, and pairs whose prompt, or an earlier question of
+ * whose conversation, stands in the set.
  */
 final class Contamination {
   private static final StructType HASHES =
@@ -53,6 +58,15 @@ final class Contamination {
           .add("image_id", DataTypes.StringType, false)
           .add("pixels_sha256", DataTypes.StringType)
           .add("perceptual_hash", DataTypes.StringType);
+
+  /** A file's SHA-256 at the start of a line, as {@code sha256sum} writes it before the name. */
+  private static final String HASH = "^\\s*([0-9a-fA-F]{64})(\\s|$)";
+
+  /** What ingest takes out of prompts. */
+  private static final String IMAGE_MARKER = "<image>";
+
+  /** Characters of a line that a message repeats. */
+  private static final int SHOWN = 80;
 
   private final StepContext context;
   private final Warehouse warehouse;
@@ -73,10 +87,10 @@ final class Contamination {
     Dataset<Row> now = null;
     try {
       measure(pictures, sets, metrics);
-      Dataset<Row> labels = images(sets, pictures, radius);
+      Dataset<Row> labels = images(sets, pictures, radius, metrics);
       for (EvaluationSet set : sets) {
         if (!set.prompts().isEmpty()) {
-          labels = labels.union(labelled("pair", set, prompts(set)));
+          labels = labels.union(labelled("pair", set, prompts(set, metrics)));
         }
       }
       now = labels.distinct().persist(StorageLevel.MEMORY_AND_DISK());
@@ -152,7 +166,8 @@ final class Contamination {
   }
 
   /** Returns labels of images that a set names, and of those that equal one of a set or look so. */
-  private Dataset<Row> images(List<EvaluationSet> sets, Dataset<Row> pictures, int radius) {
+  private Dataset<Row> images(
+      List<EvaluationSet> sets, Dataset<Row> pictures, int radius, Map<String, Double> metrics) {
     Dataset<Row> named = context.spark().createDataFrame(List.of(), Table.CONTAMINATIONS.schema());
     if (sets.stream().allMatch(set -> (set.images() + set.hashes()).isEmpty())) {
       return named;
@@ -161,8 +176,9 @@ final class Contamination {
         warehouse.latest(Table.IMAGES).select("image_id", "pixels_sha256", "perceptual_hash");
     Dataset<Row> ids = ours.select(col("image_id").as("id"));
     for (EvaluationSet set : sets) {
-      Dataset<Row> listed = lines(set.hashes(), "hashes").select(lower(col("line")).as("id"));
-      named = named.union(labelled("image", set, ids.join(listed, "id")));
+      if (!set.hashes().isEmpty()) {
+        named = named.union(labelled("image", set, ids.join(hashes(set, metrics), "id")));
+      }
     }
     Dataset<Row> theirs = pictures.where(col("pixels_sha256").isNotNull());
     // All sets at once: what is tied through an image of another set is in that set too.
@@ -230,42 +246,75 @@ final class Contamination {
             files.where(not(small)).select(sha2(col("path").cast("binary"), 256), unread, unread));
   }
 
-  /** Returns the ids of pairs whose prompt has the words of one of the set. */
-  private Dataset<Row> prompts(EvaluationSet set) {
-    Column key =
-        udf((UDF1<String, String>) Contamination::promptKey, DataTypes.StringType)
-            .apply(col("prompt"));
-    Dataset<Row> theirs =
-        lines(set.prompts(), "prompts")
-            .toDF("prompt")
-            .select(key.as("key"))
-            .where(col("key").isNotNull())
-            .distinct();
+  /** Returns the hashes that a set lists, in column {@code id}. */
+  private Dataset<Row> hashes(EvaluationSet set, Map<String, Double> metrics) {
+    Dataset<Row> listed =
+        lines(set.hashes(), "hashes")
+            .select(col("line"), lower(regexp_extract(col("line"), HASH, 1)).as("id"));
+    List<Row> others = listed.where(col("id").equalTo("")).limit(1).collectAsList();
+    if (!others.isEmpty()) {
+      String line = others.get(0).getString(0);
+      throw new JobException(
+          "Cannot read %s of dedup.evaluations.hashes: its line '%s' does not begin with the SHA-256 of a file (expected: 64 hex digits, then nothing, or white space and a name). Write it as sha256sum does"
+              .formatted(
+                  set.hashes(), line.length() > SHOWN ? line.substring(0, SHOWN) + "..." : line));
+    }
+    Dataset<Row> ids = listed.select("id").distinct();
+    long count = ids.count();
+    if (count == 0) {
+      throw new JobException(
+          "Cannot keep evaluation set %s apart: there is no hash in %s. Correct dedup.evaluations.hashes"
+              .formatted(set.name(), set.hashes()));
+    }
+    metrics.merge("evaluation-hashes", (double) count, Double::sum);
+    return ids;
+  }
+
+  /** Returns the ids of pairs that ask for what has the words of a prompt of the set. */
+  private Dataset<Row> prompts(EvaluationSet set, Map<String, Double> metrics) {
+    UserDefinedFunction key =
+        udf((UDF1<String, String>) Contamination::promptKey, DataTypes.StringType);
+    Dataset<Row> theirs = lines(set.prompts(), "prompts").select(key.apply(col("line")).as("key"));
+    Row counts = theirs.agg(countDistinct(col("key")), count(when(col("key").isNull(), 1))).first();
+    if (counts.getLong(0) == 0) {
+      throw new JobException(
+          "Cannot keep evaluation set %s apart: no prompt in %s has %s words, and %s have fewer. Correct dedup.evaluations.prompts"
+              .formatted(
+                  set.name(), set.prompts(), EvaluationSet.LEAST_PROMPT_WORDS, counts.getLong(1)));
+    }
+    metrics.merge("evaluation-prompts", (double) counts.getLong(0), Double::sum);
+    metrics.merge("evaluation-prompts-too-short", (double) counts.getLong(1), Double::sum);
+    Column asked =
+        expr(
+            "concat(array(prompt),"
+                + " transform(filter(context, turn -> turn.role = 'user'), turn -> turn.content))");
     return warehouse
         .latest(Table.PAIRS)
-        .select(col("pair_id").as("id"), key.as("key"))
-        .join(broadcast(theirs), "key")
+        .select(col("pair_id").as("id"), explode(asked).as("asked"))
+        .select(col("id"), key.apply(col("asked")).as("key"))
+        .join(broadcast(theirs.where(col("key").isNotNull()).distinct()), "key")
         .select("id");
   }
 
   /** Returns what prompts of the same words have in common; null for one of few words. */
   private static String promptKey(String prompt) {
     Shingles words = new Shingles(TextDedup.Unit.WORD, 1);
-    words.read(prompt);
+    words.read(prompt.replace(IMAGE_MARKER, " "));
     return words.count() < EvaluationSet.LEAST_PROMPT_WORDS
         ? null
         : Long.toHexString(words.contentHigh()) + " " + Long.toHexString(words.contentLow());
   }
 
+  /** Returns the lines of a text file that are not blank, in column {@code line}. */
   private Dataset<Row> lines(String path, String key) {
-    if (path.isEmpty()) {
-      return context
-          .spark()
-          .createDataFrame(List.of(), new StructType().add("line", DataTypes.StringType));
-    }
     checkAddress(key, path);
     try {
-      return context.spark().read().text(path).select(trim(col("value")).as("line"));
+      return context
+          .spark()
+          .read()
+          .text(path)
+          .where(col("value").rlike("\\S"))
+          .select(trim(col("value")).as("line"));
     } catch (Exception e) {
       throw unreadable(path, key, e);
     }

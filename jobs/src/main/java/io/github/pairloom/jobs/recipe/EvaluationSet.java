@@ -9,7 +9,7 @@ import io.github.pairloom.udfs.Setting;
  *
  * @param name in kebab-case
  * @param images folder of image files
- * @param hashes text file of SHA-256s of image files, one on each line
+ * @param hashes text file of SHA-256s of image files, one at the start of each line
  * @param prompts text file of prompts, one on each line
  */
 public record EvaluationSet(
@@ -19,14 +19,17 @@ public record EvaluationSet(
             defaults = "")
         String images,
     @Setting(
-            value = "Text file with the SHA-256 of one image file on each line; '' for none",
+            value =
+                "Text file with the SHA-256 of one image file at the start of each line, as sha256sum"
+                    + " writes it; '' for none",
             defaults = "")
         String hashes,
     @Setting(
             value =
                 "Text file with one prompt on each line; those of fewer than "
                     + LEAST_PROMPT_WORDS
-                    + " words are asked of any image and are passed over; '' for none",
+                    + " words are asked of any image and are passed over; pairs are found by their"
+                    + " prompts and by earlier questions of their conversations; '' for none",
             defaults = "")
         String prompts) {
   /** Words of a prompt that says where it comes from. */

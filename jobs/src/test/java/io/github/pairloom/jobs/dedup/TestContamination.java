@@ -94,11 +94,11 @@ class TestContamination {
     Path hashes =
         Files.writeString(
             folder.resolve("hashes.txt"),
-            images.get(1).imageId().toUpperCase(java.util.Locale.ROOT) + "\n");
+            "\n" + images.get(1).imageId().toUpperCase(java.util.Locale.ROOT) + " *val/b.png\n");
     Path prompts =
         Files.writeString(
             folder.resolve("prompts.txt"),
-            "Is there a RED cube, left of the ball?\nWhere is it?\n" + GREEK + "\n");
+            "<image>\tIs there a RED cube, left of the ball?\n\t\nWhere is it?\n" + GREEK + "\n");
     Pairs.add(
         warehouse,
         of("a", images.get(0), "Where is it?"),
@@ -106,7 +106,8 @@ class TestContamination {
         of("c", images.get(2), "is there a red cube left of the ball"),
         of("d", images.get(3), "Where is it?"),
         of("e", images.get(4), "Where is it?"),
-        of("f", images.get(3), GREEK));
+        of("f", images.get(3), GREEK),
+        Pairs.withContext(of("g", images.get(3), "Where is it?"), GREEK));
     EvaluationSet set =
         new EvaluationSet(
             "held-out", evaluation.getParent().toString(), hashes.toString(), prompts.toString());
@@ -115,9 +116,12 @@ class TestContamination {
     Map<String, Double> figures = new DedupStep().run(context).metrics();
 
     assertEquals(3, figures.get("contaminated-images"));
-    assertEquals(2, figures.get("contaminated-pairs"));
+    assertEquals(3, figures.get("contaminated-pairs"));
     assertEquals(1, figures.get("evaluation-images"));
     assertEquals(2, figures.get("evaluation-images-unreadable"));
+    assertEquals(1, figures.get("evaluation-hashes"));
+    assertEquals(2, figures.get("evaluation-prompts"));
+    assertEquals(1, figures.get("evaluation-prompts-too-short"));
     new SelectStep().run(context);
     Map<String, String> verdicts = new TreeMap<>();
     for (Row row : warehouse.read(Table.SELECTIONS).collectAsList()) {
@@ -130,7 +134,8 @@ class TestContamination {
             id("c"), "contaminated-prompt",
             id("d"), "-",
             id("e"), "contaminated-image",
-            id("f"), "contaminated-prompt"),
+            id("f"), "contaminated-prompt",
+            id("g"), "contaminated-prompt"),
         verdicts);
 
     long version = warehouse.version(Table.CONTAMINATIONS);
@@ -147,6 +152,38 @@ class TestContamination {
             JobException.class,
             () -> new Contamination(context(warehouse, List.of())).write(List.of(set), 24));
     assertTrue(e.getMessage().contains("gone.txt of dedup.evaluations.prompts"), e.getMessage());
+  }
+
+  @Test
+  void aListInWhichNothingIsFoundIsAnError() throws IOException {
+    Warehouse warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
+    String hash = id("picture");
+    Map<String, String> hashes =
+        Map.of(
+            hash + "\n" + hash + ",a.png\n",
+            "its line '" + hash + ",a.png' does not begin with the SHA-256 of a file",
+            hash.substring(1) + "\n",
+            "its line '" + hash.substring(1) + "' does not begin",
+            "PAR1" + "x".repeat(200),
+            "its line 'PAR1" + "x".repeat(76) + "...' does not begin",
+            " \n",
+            "set held-out apart: there is no hash in ");
+    for (Map.Entry<String, String> list : hashes.entrySet()) {
+      String path = Files.writeString(folder.resolve("list.txt"), list.getKey()).toString();
+      assertFails(warehouse, new EvaluationSet("held-out", "", path, ""), list.getValue());
+    }
+    String path = Files.writeString(folder.resolve("list.txt"), "Where?\n\nWho?\n").toString();
+    assertFails(
+        warehouse,
+        new EvaluationSet("held-out", "", "", path),
+        "no prompt in " + path + " has 6 words, and 2 have fewer");
+  }
+
+  private static void assertFails(Warehouse warehouse, EvaluationSet set, String message) {
+    Contamination contamination = new Contamination(context(warehouse, List.of()));
+    JobException e =
+        assertThrows(JobException.class, () -> contamination.write(List.of(set), 24), message);
+    assertTrue(e.getMessage().contains(message), e.getMessage());
   }
 
   @Test
