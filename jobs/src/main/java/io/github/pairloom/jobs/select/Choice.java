@@ -1,6 +1,5 @@
 package io.github.pairloom.jobs.select;
 
-import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
@@ -164,7 +163,7 @@ final class Choice {
     Dataset<Row> taken =
         withKind(kept, "taken_kind", quota).groupBy("taken_kind").agg(count(lit(1)).as("taken"));
     return before
-        .join(broadcast(taken), col("kind").equalTo(col("taken_kind")), "left")
+        .join(taken, col("kind").equalTo(col("taken_kind")), "left")
         .withColumn(
             "drop_reason",
             coalesce(
