@@ -406,7 +406,7 @@ class TestSelectStep {
     spark.conf().set(bound, spark.version().startsWith("3.") ? before : "2");
     try {
       Map<String, String> reasons =
-          reasons(cutting("CAST(substr(rejected, 6) AS INT)", 0.28), 1, pairs);
+          reasons(cutting("CAST(substr(rejected, 6) AS INT)", 0.28), 5, pairs);
       reasons.values().removeIf("cut-best"::equals);
       assertEquals(
           IntStream.range(18, 25).mapToObj(i -> id("p" + i)).collect(Collectors.toSet()),
