@@ -99,11 +99,11 @@ final class Choice {
     }
     return settings.budget() == 0
         ? judged
-        : best(judged, Math.max(0, settings.budget() - kept.count()), OVER_BUDGET);
+        : best(judged, left(judged), Math.max(0, settings.budget() - kept.count()), OVER_BUDGET);
   }
 
   private Dataset<Row> cut(Dataset<Row> judged, SelectSettings.Cut cut) {
-    long left = judged.where(col("drop_reason").isNull()).count();
+    long left = left(judged);
     long most =
         BigDecimal.valueOf(cut.best())
             .multiply(BigDecimal.valueOf(left))
@@ -117,7 +117,7 @@ final class Choice {
                   .withColumn("spread", coalesce(col("new_spread"), col("spread")))
                   .drop("new_spread");
         };
-    return best(ranked, most, "cut-" + cut.name());
+    return best(ranked, left, most, "cut-" + cut.name());
   }
 
   /** Adds column {@code new_spread}, NULL where a pair is left no more or has no embedding. */
@@ -183,8 +183,16 @@ final class Choice {
         kind -> pairs.withColumn(column, coalesce(kind.cast("string"), lit(""))));
   }
 
-  /** Drops all but the {@code most} best of those that are left. */
-  private static Dataset<Row> best(Dataset<Row> judged, long most, String reason) {
+  private static long left(Dataset<Row> judged) {
+    return judged.where(col("drop_reason").isNull()).count();
+  }
+
+  /** Drops all but the {@code most} best of those that are {@code left}. */
+  private static Dataset<Row> best(Dataset<Row> judged, long left, long most, String reason) {
+    if (most >= left) {
+      // Spark 3.5 makes room in every task for twice as many as are asked for.
+      return judged;
+    }
     Dataset<Row> winners =
         judged
             .where(col("drop_reason").isNull())
