@@ -44,7 +44,11 @@ final class ImageDuplicates {
   /** Images of one quarter's value that an image is held against; more are a few kinds of many. */
   private static final int HOT = 4096;
 
-  /** Edges of an image through one quarter: enough to be connected. */
+  /**
+   * Edges of an image through one quarter, of which one is its strongest for table {@code
+   * duplicates}. Of more, those are left out that connect what is connected already: 4,096 copies
+   * of one picture would have 8 million.
+   */
   private static final int STARS = 16;
 
   private final JavaSparkContext spark;
@@ -245,40 +249,54 @@ final class ImageDuplicates {
     int[] ends = starts.clone();
     for (int i : order) {
       if (records[i * width + width - 1] == 1) {
-        index[ends[value(records, i * width)]++] = i * width;
+        index[ends[value(records, i * width)]++] = i;
       }
     }
     long[] edge = new long[TextDuplicates.EDGE];
+    // Numbers of records: to look ids up, as Components does, would take longer than all the rest.
+    int[] parents = IntStream.range(0, count).toArray();
     Iterator<Tuple2<Integer, byte[]>> found =
         Blocks.pack(
-            IntStream.range(0, count).iterator(),
+            Arrays.stream(order).iterator(),
             1,
             (i, sink) -> {
               int at = i * width;
               int value = value(records, at);
               int stars = 0;
-              for (int bit = -1; bit < QUARTER_BITS && stars < STARS; bit++) {
+              for (int bit = -1; bit < QUARTER_BITS; bit++) {
                 int beside = bit < 0 ? value : value ^ (1 << bit);
                 int end = Math.min(starts[beside + 1], starts[beside] + HOT);
-                for (int k = starts[beside]; k < end && stars < STARS; k++) {
-                  int other = index[k];
-                  if (Long.bitCount(records[at + 3] ^ records[other + 3]) <= LOWEST_RADIUS
-                      && before(records, other + 1, at + 1)) {
-                    int distance = PerceptualHash.distance(records, at + 3, records, other + 3);
+                for (int k = starts[beside]; k < end; k++) {
+                  int there = index[k] * width;
+                  if (Long.bitCount(records[at + 3] ^ records[there + 3]) <= LOWEST_RADIUS
+                      && before(records, there + 1, at + 1)
+                      && (stars < STARS || root(parents, index[k]) != root(parents, i))) {
+                    int distance = PerceptualHash.distance(records, at + 3, records, there + 3);
                     if (distance <= radius) {
-                      System.arraycopy(records, other + 1, edge, 0, 2);
+                      System.arraycopy(records, there + 1, edge, 0, 2);
                       System.arraycopy(records, at + 1, edge, 2, 2);
                       edge[4] =
                           Double.doubleToLongBits(1 - (double) distance / PerceptualHash.BITS);
                       sink.add(0, edge, edge.length);
                       stars++;
+                      parents[root(parents, i)] = root(parents, index[k]);
                     }
                   }
                 }
-                cut.add(stars < STARS && end < starts[beside + 1] ? 1 : 0);
+                cut.add(end < starts[beside + 1] ? 1 : 0);
               }
             });
     return TextDuplicates.concat(new TextDuplicates.Seconds(found), edges.iterator());
+  }
+
+  /** Returns the record that stands for all that {@code i} is connected to. */
+  private static int root(int[] parents, int i) {
+    int node = i;
+    while (parents[node] != node) {
+      parents[node] = parents[parents[node]];
+      node = parents[node];
+    }
+    return node;
   }
 
   /** Lists are looked through in an order that no shuffle changes. */

@@ -149,6 +149,36 @@ class TestImageDuplicates {
   }
 
   @Test
+  void anImageIsTiedToItsLastNeighbourAsToItsFirst() {
+    long[] hash = new Random(SEED).longs(PerceptualHash.LONGS).toArray();
+    List<Row> images = new ArrayList<>();
+    for (int i = 0; i < 17; i++) {
+      long[] near = hash.clone();
+      near[1] ^= 1L << i;
+      images.add(row(i, near));
+    }
+    // As far from the last one as may be, and farther from all others.
+    long[] edge = hash.clone();
+    edge[2] ^= (1L << RADIUS) - 1;
+    images.add(row(17, edge));
+    images.add(row(18, hash));
+    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    Components components = new Components();
+    new ImageDuplicates(context, RADIUS)
+        .edges(context.parallelize(images, 2), images.size())
+        .collect()
+        .forEach(components::joinAll);
+    assertEquals(images.size(), components.size());
+    assertEquals(1, components.count());
+  }
+
+  /** Returns what is compared of the image whose id is the {@code i}th. */
+  private static Row row(int i, long[] hash) {
+    return RowFactory.create(
+        "%02x".formatted(i).repeat(32), id("pixels" + i), PerceptualHash.toHex(hash));
+  }
+
+  @Test
   void lookupsAmongTooManyAreCountedAndEdgesOfEqualImagesSpread() {
     Random random = new Random(SEED);
     List<Row> images = new ArrayList<>();
