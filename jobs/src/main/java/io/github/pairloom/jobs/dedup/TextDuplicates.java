@@ -136,7 +136,7 @@ final class TextDuplicates {
     return equal.union(alike);
   }
 
-  /** Returns the number of buckets that held more kinds of rows than could be told apart. */
+  /** Returns the number of buckets of which pairs were left out, as {@link Bucket#pairs} says. */
   long crowdedBuckets() {
     return crowded.value();
   }

@@ -16,8 +16,8 @@ public final class Bucket {
   /** Most leaders of a larger bucket. */
   static final int LEADERS = 64;
 
-  /** Most leaders that one row is paired with. */
-  private static final int STARS = 4;
+  /** Most leaders that one row is paired with: the most alike, by their sketches. */
+  static final int STARS = 4;
 
   /** Standard deviations below the threshold at which a sketch is still believed to hide it. */
   private static final double DOUBT = 3;
@@ -76,7 +76,8 @@ public final class Bucket {
   /**
    * Gives the pairs that may be duplicates, without those of two rows seen earlier.
    *
-   * @return whether rows were left unpaired because there were more kinds of them than leaders
+   * @return whether pairs were left out: there were more kinds of rows than leaders, or more
+   *     leaders that one row may be like than it is paired with
    */
   public boolean pairs(PairSink sink) {
     if (size <= ALL_PAIRS) {
@@ -95,23 +96,30 @@ public final class Bucket {
   private boolean stars(PairSink sink) {
     sort();
     int[] leaders = new int[LEADERS];
+    int[] agreements = new int[LEADERS];
     int count = 0;
     boolean crowded = false;
     for (int i = 0; i < size; i++) {
-      boolean led = false;
-      int stars = 0;
-      for (int j = 0; j < count && stars < STARS; j++) {
-        int agreement = agreement(i, leaders[j]);
-        if (agreement >= least) {
-          give(i, leaders[j], sink);
-          stars++;
-          led |= agreement >= sure;
-        }
+      int candidates = 0;
+      int best = 0;
+      for (int j = 0; j < count; j++) {
+        agreements[j] = agreement(i, leaders[j]);
+        candidates += agreements[j] >= least ? 1 : 0;
+        best = Math.max(best, agreements[j]);
       }
-      if (!led && count < LEADERS) {
+      for (int star = 0; star < Math.min(STARS, candidates); star++) {
+        int most = 0;
+        for (int j = 1; j < count; j++) {
+          most = agreements[j] > agreements[most] ? j : most;
+        }
+        give(i, leaders[most], sink);
+        agreements[most] = -1;
+      }
+      crowded |= candidates > STARS;
+      if (best < sure && count < LEADERS) {
         leaders[count++] = i;
       } else {
-        crowded |= !led && stars == 0;
+        crowded |= candidates == 0;
       }
     }
     return crowded;

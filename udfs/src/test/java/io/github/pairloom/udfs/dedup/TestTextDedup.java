@@ -193,6 +193,26 @@ class TestTextDedup {
     assertEquals(pairs, pairs(down));
   }
 
+  @Test
+  void aRowOfAHotBucketIsPairedWithTheLeadersMostLikeIt() {
+    // At 0.8 sketches that differ in 22 bits are worth a look, and a row that differs in more than
+    // 12 from all leaders is one. Kinds differ in 14, the last row in 1, 13 and 15.
+    int kinds = 7;
+    Bucket bucket = new Bucket(0.8);
+    for (int i = 0; i < Bucket.ALL_PAIRS; i++) {
+      bucket.add(2L * i + 1, new long[] {0b111_1111L << (7 * (i % kinds)), 0}, 0);
+    }
+    long[] last = {(0b111_1111L << (7 * (kinds - 1))) | 1, 0};
+    bucket.add(2L * Bucket.ALL_PAIRS + 1, last, 0);
+
+    Set<String> pairs = new HashSet<>();
+    assertTrue(bucket.pairs((a, b) -> pairs.add(a + " " + b)), "more are like it than it may have");
+
+    List<String> ofLast = pairs.stream().filter(pair -> pair.endsWith(" 257")).toList();
+    assertEquals(Bucket.STARS, ofLast.size());
+    assertTrue(ofLast.contains((2 * (kinds - 1) + 1) + " 257"), ofLast.toString());
+  }
+
   private static Set<String> pairs(Bucket bucket) {
     Set<String> pairs = new HashSet<>();
     assertFalse(bucket.pairs((a, b) -> assertTrue(pairs.add(a + " " + b))));
