@@ -372,15 +372,25 @@ public final class ModelRows {
       }
       // Step select sees to pairs that failed; a verdict does not tell that a score had failed.
       if (table == Table.SCORES) {
-        Dataset<Row> judged =
+        Dataset<Row> dropped =
             context
                 .warehouse()
                 .latest(Table.SELECTIONS)
-                .where(functions.col("drop_reason").isNotNull())
+                .where(functions.col("drop_reason").isNotNull());
+        Dataset<Row> judged =
+            dropped
                 .join(outcome.select("pair_id"), new String[] {"pair_id"}, "left_semi")
                 .select("pair_id");
         if (!judged.isEmpty()) {
-          context.warehouse().delete(Table.SELECTIONS, "pair_id", judged);
+          // Those in whose place one of these was to be kept, too.
+          Dataset<Row> duplicates =
+              dropped
+                  .select(functions.col("pair_id").as("duplicate"), functions.col("duplicate_of"))
+                  .join(judged, functions.col("duplicate_of").equalTo(functions.col("pair_id")))
+                  .select("duplicate");
+          context
+              .warehouse()
+              .delete(Table.SELECTIONS, "pair_id", judged.union(duplicates).distinct());
         }
       }
       // In the place of what failed before.

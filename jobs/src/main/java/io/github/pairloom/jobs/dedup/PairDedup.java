@@ -24,6 +24,7 @@ import io.github.pairloom.jobs.recipe.SemanticDedup;
 import io.github.pairloom.jobs.score.ScoreStep;
 import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.udfs.Settings;
 import io.github.pairloom.udfs.dedup.Banding;
@@ -67,6 +68,14 @@ final class PairDedup {
   private static final int DOMAIN = SIGNATURES.fieldIndex("domain");
 
   private static final String IMAGE = "image_id";
+
+  /** Verdicts on what a pair is, which another of its cluster may not be. */
+  private static final List<String> UNWANTED =
+      List.of(
+          PairScore.REJECTED_PREFERRED,
+          DedupStep.CONTAMINATED_IMAGE,
+          DedupStep.CONTAMINATED_PROMPT,
+          DedupStep.CONTRADICTION);
 
   /** Exclusive or of the ids' hashes: sets of as many ids that are equal in it are the same. */
   private static final Column IDS = coalesce(bit_xor(xxhash64(col("pair_id"))), lit(0L));
@@ -475,20 +484,22 @@ final class PairDedup {
 
   /**
    * Kept is what trainers may have seen, then what step {@code select} does not drop as refused by
-   * a scoring model or contaminated, then the lowest iteration, first strategy, lowest id.
+   * a scoring model or contaminated, nor has dropped so, as its verdicts stand; then the lowest
+   * iteration, first strategy, lowest id.
    */
   private Dataset<Row> labels(Dataset<Row> usable, Clusters clusters) {
+    Dataset<Row> verdicts = warehouse.latest(Table.SELECTIONS);
     // Verdicts too: a run of step select that died has not written all of its pairs.
     Dataset<Row> selected =
         warehouse
             .latest(Table.PREFERENCE_PAIRS)
             .select(col("pair_id").as("id"))
+            .union(verdicts.where(col("drop_reason").isNull()).select(col("pair_id")));
+    Dataset<Row> unwanted =
+        refused
+            .union(Contamination.contaminated(usable, warehouse))
             .union(
-                warehouse
-                    .latest(Table.SELECTIONS)
-                    .where(col("drop_reason").isNull())
-                    .select(col("pair_id")));
-    Dataset<Row> unwanted = refused.union(Contamination.contaminated(usable, warehouse));
+                verdicts.where(col("drop_reason").isin(UNWANTED.toArray())).select(col("pair_id")));
     Dataset<Row> rows = usable.select(col("pair_id").as("id"), col("iteration"), col("strategy"));
     return ClusterLabels.of(
         clusters,

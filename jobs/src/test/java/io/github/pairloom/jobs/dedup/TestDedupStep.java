@@ -389,6 +389,23 @@ class TestDedupStep {
   }
 
   @Test
+  void aPairWhoseVerdictIsThatItIsUnwantedIsNotKeptInPlaceOfAGoodOne() {
+    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("c", "A dog.", "s", 1));
+    warehouse.append(
+        Table.SELECTIONS,
+        spark.createDataFrame(
+            List.of(
+                RowFactory.create(id("a"), "contaminated-prompt", null, null, null),
+                RowFactory.create(id("c"), "over-budget", null, null, null)),
+            Table.SELECTIONS.schema()));
+    Pairs.add(warehouse, pair("b", "A boat.", "s", 2), pair("d", "A dog.", "s", 2));
+    dedup(settings(1));
+    // For a budget one of them is as good as the other.
+    assertEquals(
+        Map.of(id("b"), "kept", id("a"), id("b"), id("c"), "kept", id("d"), id("c")), kept());
+  }
+
+  @Test
   void pairsAreComparedAnewWhereSignaturesLabelsOrTheTableAreNotThoseOfTheLastRun()
       throws IOException {
     Pairs.add(warehouse, pair("a", "A boat.", "s", 2), pair("b", "A boat.", "s", 1));
