@@ -194,16 +194,7 @@ final class ImageDuplicates {
                 size = others;
               }
             });
-    // Edges need nothing more; they go along.
-    Iterator<Tuple2<Integer, byte[]>> done =
-        Blocks.pack(
-            edges.iterator(),
-            partitions,
-            (block, sink) -> {
-              long[] longs = Blocks.longs(block);
-              sink.add(Blocks.aside(Blocks.lane(longs[2], partitions)), longs, longs.length);
-            });
-    return TextDuplicates.concat(tied, done);
+    return TextDuplicates.concat(tied, TextDuplicates.passed(edges, partitions));
   }
 
   /**

@@ -33,7 +33,8 @@ import scala.Tuple2;
  * records:
  *
  * <ol>
- *   <li>by content: of rows with equal texts one goes on, the others are tied to it;
+ *   <li>by content: of rows with equal texts one goes on, the others are tied to it, most of them
+ *       before they are shuffled;
  *   <li>by the bucket of each band: {@link Bucket} gives pairs that may be alike;
  *   <li>by the first row of each pair: pairs that several bands gave become one, and take up the
  *       first row's n-grams;
@@ -56,6 +57,12 @@ final class TextDuplicates {
   private static final int ROW = 4;
   private static final int PAIR = 2;
   private static final int SET_HEAD = 4;
+
+  /**
+   * Contents that a task remembers before the first shuffle, 2 MiB: of rows with the same texts,
+   * such as yes and no, few go on, or all would meet in one task.
+   */
+  private static final int REMEMBERED = 1 << 16;
 
   /** Records that are as large as a set of n-grams: one of 250 words. */
   private static final int SET_RECORDS = 64;
@@ -155,80 +162,120 @@ final class TextDuplicates {
   private static JavaRDD<Tuple2<Integer, byte[]>> pack(
       JavaRDD<Row> signatures, long mark, int partitions) {
     return signatures.mapPartitions(
-        rows ->
-            Blocks.pack(
-                rows,
-                partitions,
-                (row, sink) -> {
-                  String id = row.getString(0);
-                  long[] signature = Blocks.longs(row.getAs(1));
-                  long[] record = new long[signature.length + 2];
-                  System.arraycopy(signature, 0, record, 0, ID);
-                  record[ID] = RowId.high(id) | mark;
-                  record[ID + 1] = RowId.low(id);
-                  System.arraycopy(signature, ID, record, SIGNED, signature.length - ID);
+        rows -> {
+          // The first by id of a content goes on, so that the order of rows changes nothing: one
+          // before those that went on, or one whose content was pushed out, does too.
+          long[] sent = new long[REMEMBERED * SIGNED];
+          Arrays.fill(sent, -1);
+          return Blocks.pack(
+              rows,
+              partitions,
+              (row, sink) -> {
+                String id = row.getString(0);
+                long[] signature = Blocks.longs(row.getAs(1));
+                long[] record = new long[signature.length + 2];
+                System.arraycopy(signature, 0, record, 0, ID);
+                record[ID] = RowId.high(id) | mark;
+                record[ID + 1] = RowId.low(id);
+                System.arraycopy(signature, ID, record, SIGNED, signature.length - ID);
+                int slot = Blocks.lane(signature[0], REMEMBERED) * SIGNED;
+                if (Arrays.equals(sent, slot, slot + ID, record, 0, ID)
+                    && compareIds(record, 0, sent, slot) >= 0) {
+                  tie(sent, slot, record, 0, partitions, sink);
+                } else {
+                  System.arraycopy(record, 0, sent, slot, SIGNED);
                   sink.add(Blocks.lane(signature[0], partitions), record, record.length);
-                }));
+                }
+              });
+        });
   }
 
   /** Ties rows of equal content to one of them, and sends that one to its buckets. */
   private static Iterator<Tuple2<Integer, byte[]>> distinct(
       Iterator<Tuple2<Integer, byte[]>> blocks, int bands, int partitions) {
     int width = SIGNED + TextSigner.BANDS - ID + bands;
-    long[] records = Blocks.concat(blocks);
+    List<byte[]> blocksOfRows = new ArrayList<>();
+    List<byte[]> edges = new ArrayList<>();
+    blocks.forEachRemaining(block -> (block._1() < 0 ? edges : blocksOfRows).add(block._2()));
+    long[] records = Blocks.concat(blocksOfRows);
     Groups groups = new Groups(records, width, 0);
-    long[] edge = new long[EDGE];
     long[] row = new long[ROW];
-    return Blocks.pack(
-        groups.iterator(),
-        partitions,
-        (group, sink) -> {
-          int from = groups.from(group);
-          int size = groups.from(group + 1) - from;
-          int[] left = new int[size];
-          for (int i = 0; i < size; i++) {
-            left[i] = groups.offset(from + i);
-          }
-          // One turn, but for groups that have half of the content's hash in common only.
-          while (size > 0) {
-            int first = left[0];
-            for (int i = 1; i < size; i++) {
-              boolean equal = records[left[i] + 1] == records[first + 1];
-              first = equal && compareIds(records, left[i], first) < 0 ? left[i] : first;
-            }
-            int others = 0;
-            for (int i = 0; i < size; i++) {
-              int at = left[i];
-              if (records[at + 1] != records[first + 1]) {
-                left[others++] = at;
-              } else if (at != first && (records[at + ID] & 1) != 0) {
-                edge[0] = RowId.unmarked(records[first + ID]);
-                edge[1] = records[first + ID + 1];
-                edge[2] = RowId.unmarked(records[at + ID]);
-                edge[3] = records[at + ID + 1];
-                edge[4] = Double.doubleToLongBits(1);
-                sink.add(Blocks.aside(Blocks.lane(edge[2], partitions)), edge, EDGE);
+    Iterator<Tuple2<Integer, byte[]>> rows =
+        Blocks.pack(
+            groups.iterator(),
+            partitions,
+            (group, sink) -> {
+              int from = groups.from(group);
+              int size = groups.from(group + 1) - from;
+              int[] left = new int[size];
+              for (int i = 0; i < size; i++) {
+                left[i] = groups.offset(from + i);
               }
-            }
-            row[1] = records[first + ID];
-            row[2] = records[first + SIGNED];
-            row[3] = records[first + SIGNED + 1];
-            for (int band = width - bands; band < width; band++) {
-              row[0] = records[first + band];
-              sink.add(Blocks.lane(row[0], partitions), row, ROW);
-            }
-            size = others;
-          }
-        });
+              // One turn, but for groups that have half of the content's hash in common only.
+              while (size > 0) {
+                int first = left[0];
+                for (int i = 1; i < size; i++) {
+                  boolean equal = records[left[i] + 1] == records[first + 1];
+                  first =
+                      equal && compareIds(records, left[i], records, first) < 0 ? left[i] : first;
+                }
+                int others = 0;
+                for (int i = 0; i < size; i++) {
+                  int at = left[i];
+                  if (records[at + 1] != records[first + 1]) {
+                    left[others++] = at;
+                  } else if (at != first) {
+                    tie(records, first, records, at, partitions, sink);
+                  }
+                }
+                row[1] = records[first + ID];
+                row[2] = records[first + SIGNED];
+                row[3] = records[first + SIGNED + 1];
+                for (int band = width - bands; band < width; band++) {
+                  row[0] = records[first + band];
+                  sink.add(Blocks.lane(row[0], partitions), row, ROW);
+                }
+                size = others;
+              }
+            });
+    return concat(rows, passed(edges, partitions));
   }
 
   /** Earlier runs' rows come first, so that new ones are tied to them. */
-  private static int compareIds(long[] records, int a, int b) {
-    int order = Long.compare(records[a + ID] & 1, records[b + ID] & 1);
+  private static int compareIds(long[] a, int aOffset, long[] b, int bOffset) {
+    int order = Long.compare(a[aOffset + ID] & 1, b[bOffset + ID] & 1);
     if (order == 0) {
-      order = Long.compareUnsigned(records[a + ID], records[b + ID]);
+      order = Long.compareUnsigned(a[aOffset + ID], b[bOffset + ID]);
     }
-    return order != 0 ? order : Long.compareUnsigned(records[a + ID + 1], records[b + ID + 1]);
+    return order != 0 ? order : Long.compareUnsigned(a[aOffset + ID + 1], b[bOffset + ID + 1]);
+  }
+
+  /**
+   * Writes the edge of a row to the first of equal content, unless an earlier run has seen both.
+   */
+  private static void tie(
+      long[] firsts, int first, long[] records, int at, int partitions, Blocks.Sink sink) {
+    if ((records[at + ID] & 1) != 0) {
+      long[] edge = {
+        RowId.unmarked(firsts[first + ID]),
+        firsts[first + ID + 1],
+        RowId.unmarked(records[at + ID]),
+        records[at + ID + 1],
+        Double.doubleToLongBits(1)
+      };
+      sink.add(Blocks.aside(Blocks.lane(edge[2], partitions)), edge, EDGE);
+    }
+  }
+
+  /** Returns blocks of edges on their way through the next shuffle: they need nothing more. */
+  static Iterator<Tuple2<Integer, byte[]>> passed(List<byte[]> edges, int partitions) {
+    return Blocks.pack(
+        edges.iterator(),
+        partitions,
+        (block, sink) -> {
+          long[] longs = Blocks.longs(block);
+          sink.add(Blocks.aside(Blocks.lane(longs[2], partitions)), longs, longs.length);
+        });
   }
 
   /** Gives the pairs of each bucket. */
@@ -267,16 +314,7 @@ final class TextDuplicates {
                 crowded.add(overfull ? 1 : 0);
               }
             });
-    // Edges need nothing more; they go along to where pairs become edges.
-    Iterator<Tuple2<Integer, byte[]>> done =
-        Blocks.pack(
-            edges.iterator(),
-            partitions,
-            (block, sink) -> {
-              long[] longs = Blocks.longs(block);
-              sink.add(Blocks.aside(Blocks.lane(longs[2], partitions)), longs, longs.length);
-            });
-    return concat(pairs, done);
+    return concat(pairs, passed(edges, partitions));
   }
 
   private static Iterator<Tuple2<Integer, byte[]>> distinctPairs(

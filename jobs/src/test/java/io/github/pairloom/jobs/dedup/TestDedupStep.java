@@ -28,6 +28,7 @@ import io.github.pairloom.udfs.dedup.ImageDedup;
 import io.github.pairloom.udfs.dedup.Jaccard;
 import io.github.pairloom.udfs.dedup.Shingles;
 import io.github.pairloom.udfs.dedup.TextDedup;
+import io.github.pairloom.udfs.dedup.TextSigner;
 import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import java.io.File;
@@ -130,6 +131,31 @@ class TestDedupStep {
           duplicates
               .edges(context.emptyRDD(), Blocks.PARTITION_RECORDS, none, 0, none)
               .getNumPartitions());
+    } finally {
+      duplicates.release();
+    }
+  }
+
+  @Test
+  void rowsOfEqualContentAreOneClusterHoweverManyTasksReadThem() {
+    long[] signature = new TextSigner(settings(1)).sign(1, "Where?", "Yes.", "No.");
+    byte[] packed = Blocks.bytes(signature, signature.length);
+    List<Row> rows = new ArrayList<>();
+    for (int i = 0; i < 1000; i++) {
+      rows.add(RowFactory.create(id("r" + i), packed));
+    }
+    JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
+    Dataset<Row> none =
+        spark.createDataFrame(List.of(), StructType.fromDDL("pair_id STRING, signature BINARY"));
+    TextDuplicates duplicates = new TextDuplicates(context, settings(1));
+    try {
+      Components components = new Components();
+      duplicates
+          .edges(context.parallelize(rows, 4), rows.size(), none, 0, none)
+          .collect()
+          .forEach(components::joinAll);
+      assertEquals(rows.size(), components.size());
+      assertEquals(1, components.count());
     } finally {
       duplicates.release();
     }
