@@ -114,7 +114,8 @@ class TestRecipeReader {
                 new DiversitySettings(0, 5000), List.of(), List.of(), List.of(), 0, ""),
             new ExportSettings(List.of(ExportFormat.PARQUET, ExportFormat.TRL_JSONL), "", 0),
             new ErrorBudget(1000000, 0.5),
-            new RecoverySettings(20000, 900, List.of("endpoint-failed", "image-unreadable")),
+            new RecoverySettings(
+                20000, 900, List.of("endpoint-failed", "image-unreadable", "out-of-memory")),
             RemoteSettings.DEFAULTS);
     assertEquals(expected, read(SMALLEST));
   }
@@ -608,7 +609,7 @@ class TestRecipeReader {
                 other -> assertNull(ids.put(other.id(), setting.path()), () -> "" + setting));
       }
     }
-    assertTrue(ids.size() > 40, ids::toString);
+    assertTrue(ids.size() > 25, ids::toString);
   }
 
   /** Returns the smallest recipe with another number or truth for a setting that is one. */
@@ -624,6 +625,10 @@ class TestRecipeReader {
               : List.of("" + (Long.parseLong(value) + 1), "" + (Long.parseLong(value) - 1));
     }
     for (String other : others) {
+      if (other.equals(value)) {
+        // No other one: of 0.0 three quarters are 0.0.
+        continue;
+      }
       try {
         return Optional.of(read(SMALLEST, setting.path() + "=" + other));
       } catch (RecipeException e) {

@@ -28,6 +28,7 @@ import io.github.pairloom.udfs.vlm.ExecutorModels;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -227,6 +228,31 @@ class TestRejectStep {
     assertTrue(new SelectStep().run(context).read() >= gone);
     assertEquals(candidates, judged(other, "true"));
     assertEquals(0, judged(other, "drop_reason = 'image-missing'"));
+  }
+
+  @Test
+  void whatFailsAfterACommitCommitsNothingAgain() throws IOException {
+    Path copy = folder.resolve("stuck");
+    FileUtils.copyDirectory(new File(warehouse.root()), copy.toFile());
+    Warehouse other = new Warehouse(spark, copy.toString());
+    String image = other.read(Table.IMAGES).select("image_id").first().getString(0);
+    DeltaTable.forPath(spark, other.path(Table.PAIRS)).delete("image_id = '" + image + "'");
+    assertTrue(other.read(Table.PAIRS).count() < candidates);
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    hadoop.set("fs.file.impl", StuckJournal.class.getName());
+    hadoop.setBoolean("fs.file.impl.disable.cache", true);
+    try {
+      UncheckedIOException e =
+          assertThrows(
+              UncheckedIOException.class,
+              () -> new RejectStep().run(new StepContext(spark, other, recipe)));
+      assertTrue(e.getMessage().contains("_under-way"), e.getMessage());
+    } finally {
+      hadoop.unset("fs.file.impl");
+      hadoop.unset("fs.file.impl.disable.cache");
+    }
+    assertEquals(candidates, other.read(Table.PAIRS).count());
+    assertEquals(0, new RejectStep().run(new StepContext(spark, other, recipe)).read());
   }
 
   @Test

@@ -208,6 +208,24 @@ class TestOnnxVisionLanguageModel {
   }
 
   @Test
+  void aModelThatNobodyUsesMakesWayForAnotherAndOneInUseDoesNot() {
+    ModelSpec spec = DemoFiles.model();
+    long before = ExecutorModels.loads();
+    ExecutorModels.open(with(spec, 2)).close();
+    ExecutorModels.open(spec).close();
+    assertEquals(before + 1, ExecutorModels.loads(), "in use by this test, it stayed");
+    model.close();
+    ExecutorModels.open(with(spec, 3)).close();
+    model = ExecutorModels.open(spec);
+    assertEquals(before + 3, ExecutorModels.loads(), "it had made way");
+  }
+
+  /** Returns the model as another one to those who count: its weights are laid out anew. */
+  private static ModelSpec with(ModelSpec spec, int threads) {
+    return new ModelSpec(spec.path(), "", "", "", spec.device(), threads, spec.batch());
+  }
+
+  @Test
   void aFolderWithoutAModelIsRefusedWithTheMissingFiles(@TempDir Path empty) {
     ModelException e =
         assertThrows(ModelException.class, () -> ExecutorModels.open(ModelSpec.onCpu(empty)));
