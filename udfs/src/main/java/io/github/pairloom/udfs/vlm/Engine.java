@@ -863,6 +863,14 @@ final class Engine implements AutoCloseable {
     }
   }
 
+  /** Leaves out what nobody waits for any more: its result was cancelled. */
+  void leaveOut() {
+    encodings.removeIf(encoding -> encoding.result.isDone());
+    scripts.removeIf(script -> script.result.isDone());
+    waiting.removeIf(sequence -> sequence.work.result.isDone());
+    slots.stream().filter(tail -> tail.work.result.isDone()).forEach(tail -> tail.ended = true);
+  }
+
   /** Gives up what is under way; whoever waits for it is told {@code why}. */
   void giveUp(ModelException why) {
     encodings.forEach(encoding -> encoding.result.completeExceptionally(why));

@@ -3,10 +3,15 @@ package io.github.pairloom.udfs.vlm;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.image.PixelTensor;
 import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
+import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
@@ -17,6 +22,9 @@ import java.util.function.Consumer;
 final class Lane implements AutoCloseable {
   /** Handed in, with the time of it. */
   private record Request(long since, CompletableFuture<?> result, Consumer<Engine> work) {}
+
+  /** How long who takes work back waits for the run that it is in. */
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final Engine engine;
   private final ModelMetrics metrics;
@@ -55,6 +63,31 @@ final class Lane implements AutoCloseable {
     CompletableFuture<List<Reading>> result = new CompletableFuture<>();
     hand(result, e -> e.read(prompt, view, responses, result));
     return result;
+  }
+
+  /**
+   * Takes back what was handed in for these results and is not done, and waits until no run has a
+   * part of it, for some seconds at most: a run may hang.
+   */
+  void takeBack(Collection<CompletableFuture<?>> results) {
+    if (results.isEmpty()) {
+      return;
+    }
+    results.forEach(result -> result.cancel(false));
+    CompletableFuture<Void> left = new CompletableFuture<>();
+    hand(
+        left,
+        e -> {
+          e.leaveOut();
+          left.complete(null);
+        });
+    try {
+      left.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      // The lane is gone, and all it had with it; or it hangs, which is another's to find out.
+    }
   }
 
   private void hand(CompletableFuture<?> result, Consumer<Engine> work) {

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 
 /**
@@ -37,20 +38,30 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
    */
   static VisionLanguageModel on(Lane lane, OnnxWeights weights, Runnable onClose) {
     return new OnnxVisionLanguageModel(weights) {
+      private final Set<CompletableFuture<?>> underWay = ConcurrentHashMap.newKeySet();
+
+      @SuppressWarnings("CollectionUndefinedEquality") // By identity is meant.
+      private <T> CompletableFuture<T> own(CompletableFuture<T> result) {
+        underWay.add(result);
+        CompletableFuture<T> unused =
+            result.whenComplete((value, failure) -> underWay.remove(result));
+        return result;
+      }
+
       @Override
       public CompletableFuture<ImageFeatures> encode(PixelTensor pixels) {
-        return lane.encode(pixels);
+        return own(lane.encode(pixels));
       }
 
       @Override
       public CompletableFuture<List<Generation>> complete(Passage passage) {
-        return lane.complete(passage);
+        return own(lane.complete(passage));
       }
 
       @Override
       public CompletableFuture<List<Reading>> read(
           int[] prompt, ImageView view, List<int[]> responses) {
-        return lane.read(prompt, view, responses);
+        return own(lane.read(prompt, view, responses));
       }
 
       @Override
@@ -65,6 +76,8 @@ abstract class OnnxVisionLanguageModel implements VisionLanguageModel {
 
       @Override
       public void close() {
+        // Of a task that was killed: others share the lane, and a row may have to be alone in it.
+        lane.takeBack(List.copyOf(underWay));
         onClose.run();
       }
     };

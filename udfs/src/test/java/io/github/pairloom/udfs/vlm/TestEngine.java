@@ -271,6 +271,36 @@ class TestEngine {
   }
 
   @Test
+  void aModelThatIsClosedTakesItsWorkAlongAndOthersOfTheLaneGoOn() {
+    ModelMetrics alone = new ModelMetrics();
+    assertEquals(
+        expected.get(0),
+        run(passages.subList(0, 1), weights.decoder, weights.capabilities, BATCHING, alone).get(0));
+    ModelMetrics metrics = new ModelMetrics();
+    try (Engine engine = new Engine(weights, BATCHING, metrics)) {
+      List<CompletableFuture<List<Generation>>> results =
+          passages.stream().map(passage -> hand(engine, passage)).toList();
+      engine.work();
+      results.subList(1, results.size()).forEach(result -> result.cancel(false));
+      engine.leaveOut();
+      finish(engine);
+      assertEquals(expected.get(0), results.get(0).join());
+      assertEquals(alone.sum(Figure.TOKENS_DECODED), metrics.sum(Figure.TOKENS_DECODED));
+    }
+    try (Lane lane = new Lane(new Engine(weights, BATCHING, metrics), metrics, "shared")) {
+      VisionLanguageModel killed = OnnxVisionLanguageModel.on(lane, weights, () -> {});
+      VisionLanguageModel other = OnnxVisionLanguageModel.on(lane, weights, () -> {});
+      List<CompletableFuture<List<Generation>>> taken =
+          passages.stream().map(killed::complete).toList();
+      CompletableFuture<List<Generation>> result = other.complete(passages.get(0));
+      killed.close();
+      assertTrue(taken.stream().allMatch(CompletableFuture::isDone), "some is still under way");
+      assertEquals(expected.get(0), other.await(result));
+      other.close();
+    }
+  }
+
+  @Test
   void whatIsUnderWayFailsWhenTheEngineIsClosed() {
     Engine engine = new Engine(weights, BATCHING, new ModelMetrics());
     CompletableFuture<List<Generation>> result =
