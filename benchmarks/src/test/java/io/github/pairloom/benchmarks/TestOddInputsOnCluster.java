@@ -36,10 +36,10 @@ class TestOddInputsOnCluster {
   /** Where TestIngestStep leaves its sources. */
   private static final Path INPUTS = ROOT.resolve("jobs/target/bad-inputs");
 
-  /** Copies of the odd files, of names of their own, that fill an executor, and 8 times as many. */
+  /** Copies of the odd files, of names of their own, that fill an executor, and 4 times as many. */
   private static final int FEW = 8;
 
-  private static final int MANY = 64;
+  private static final int MANY = 32;
 
   @TempDir static Path folder;
   private static final Map<String, LocalCluster.Finished> runs = new HashMap<>();
