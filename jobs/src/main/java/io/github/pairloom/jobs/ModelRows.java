@@ -300,11 +300,11 @@ public final class ModelRows {
 
     private void commit(JavaRDD<Row> rows) {
       RowJournal journal = RowJournal.open(context, table, key);
-      Set<String> done = new HashSet<>();
-      for (boolean isCommitted = false; !isCommitted; ) {
+      Set<String> done;
+      while (true) {
         try {
-          done.addAll(tryCommit(rows, journal));
-          isCommitted = true;
+          done = new HashSet<>(tryCommit(rows, journal));
+          break;
         } catch (JobException e) {
           throw e;
         } catch (Exception e) {

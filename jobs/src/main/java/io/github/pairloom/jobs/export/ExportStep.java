@@ -1,6 +1,5 @@
 package io.github.pairloom.jobs.export;
 
-import io.delta.tables.DeltaTable;
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.Step;
@@ -310,9 +309,8 @@ public final class ExportStep implements Step {
   }
 
   private static Manifest.TableVersion version(StepContext context, Table table) {
-    long version = context.warehouse().version(table);
-    DeltaTable delta = DeltaTable.forPath(context.spark(), context.warehouse().path(table));
-    return new Manifest.TableVersion(delta.detail().select("id").first().getString(0), version);
+    Warehouse warehouse = context.warehouse();
+    return new Manifest.TableVersion(warehouse.id(table), warehouse.version(table));
   }
 
   /** Returns what decides which rows are for validation; null where none are. */

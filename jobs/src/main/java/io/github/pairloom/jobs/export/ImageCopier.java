@@ -2,11 +2,11 @@ package io.github.pairloom.jobs.export;
 
 import io.github.pairloom.schemas.Image;
 import io.github.pairloom.udfs.image.BadImageException;
-import io.github.pairloom.udfs.image.DecodedImage;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.image.ImageDecoder;
 import io.github.pairloom.udfs.image.ImageEdits;
 import io.github.pairloom.udfs.image.ImageLimits;
+import io.github.pairloom.udfs.image.RgbImage;
 import java.util.Optional;
 import org.apache.spark.sql.Row;
 
@@ -46,13 +46,13 @@ final class ImageCopier extends ImageWriter {
     } catch (BadImageException e) {
       throw new Problem(image.uri(), e);
     }
-    Optional<DecodedImage> otherwise = otherwise(bytes);
+    Optional<RgbImage> otherwise = otherwise(bytes);
     String extension =
         otherwise.isPresent() ? "png" : image.format().equals("jpeg") ? "jpg" : image.format();
     return new ImageFile(
         image.imageId(),
         JsonLines.IMAGES + "/" + image.imageId() + "." + extension,
-        otherwise.map(decoded -> ImageEdits.toPng(decoded.image())).orElse(bytes),
+        otherwise.map(ImageEdits::toPng).orElse(bytes),
         otherwise.isPresent());
   }
 
@@ -60,9 +60,9 @@ final class ImageCopier extends ImageWriter {
    * Returns what pairs were made from if readers of the file would see another picture. One that
    * does not decode now is copied, as its id vouches for it.
    */
-  private static Optional<DecodedImage> otherwise(byte[] bytes) {
+  private static Optional<RgbImage> otherwise(byte[] bytes) {
     try {
-      return DECODER.isAsStored(bytes) ? Optional.empty() : Optional.of(DECODER.decode(bytes));
+      return DECODER.otherThanStored(bytes);
     } catch (BadImageException e) {
       return Optional.empty();
     }

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.Serializable;
+import java.util.Optional;
 
 /**
  * Decodes image files that nobody vouches for.
@@ -53,15 +54,16 @@ public final class ImageDecoder implements Serializable {
   }
 
   /**
-   * Returns whether readers of the file that know neither orientation nor transparency see the same
-   * picture. A JPEG is not decoded for this.
+   * Returns the first picture of an image file if readers that know neither orientation nor
+   * transparency see another one. An upright JPEG is not decoded for this.
    *
    * @throws BadImageException if it cannot be used
    */
-  public boolean isAsStored(byte[] bytes) {
-    return ImageFormat.of(bytes).filter(format -> format == ImageFormat.JPEG).isPresent()
-        ? JpegFile.isUpright(bytes, limits)
-        : decode(bytes).asStored();
+  public Optional<RgbImage> otherThanStored(byte[] bytes) {
+    boolean jpeg = ImageFormat.of(bytes).filter(format -> format == ImageFormat.JPEG).isPresent();
+    return jpeg && JpegFile.isUpright(bytes, limits)
+        ? Optional.empty()
+        : Optional.of(decode(bytes)).filter(image -> !image.asStored()).map(DecodedImage::image);
   }
 
   private static BadImageException failed(ImageFormat format, Throwable thrown) {

@@ -106,7 +106,7 @@ public final class OnnxEngine {
                 .flatMap(graph -> siblings.stream().filter(file -> name(file).startsWith(graph))),
             // Of other graphs' files names begin with theirs; hidden ones a file browser leaves.
             siblings.stream().filter(file -> !name(file).matches("\\..*|.*\\.onnx.*")),
-            below.stream().filter(file -> !name(file).startsWith(".")))
+            below.stream().filter(file -> !("/" + folder.relativize(file)).contains("/.")))
         .flatMap(files -> files)
         .toList();
   }

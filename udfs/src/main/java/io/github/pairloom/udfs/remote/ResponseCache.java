@@ -78,22 +78,20 @@ public final class ResponseCache implements Serializable {
     Path file = file(key);
     try {
       FileSystem files = file.getFileSystem(hadoop.value());
-      if (!files.mkdirs(file.getParent())) {
-        throw new IOException("the folder cannot be made");
-      }
       Optional<Answer> answer = read(files, file, key);
       if (answer.isEmpty()) {
         files.delete(file, false);
+        if (!files.mkdirs(file.getParent())) {
+          throw new IOException("its folder cannot be made");
+        }
       }
       return answer;
-    } catch (FileNotFoundException e) {
-      return Optional.empty();
     } catch (IOException e) {
       throw failure("read", file, e);
     }
   }
 
-  /** Returns what is in {@code file}; empty if it is damaged. */
+  /** Returns what is in {@code file}; empty if it is damaged or not there. */
   private static Optional<Answer> read(FileSystem files, Path file, String key) throws IOException {
     try (InputStream in = files.open(file)) {
       String[] lines = new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n", 2);
@@ -107,7 +105,7 @@ public final class ResponseCache implements Serializable {
               false,
               json.path("tokens-read").asLong(),
               json.path("tokens-written").asLong()));
-    } catch (ChecksumException | JsonProcessingException e) {
+    } catch (FileNotFoundException | ChecksumException | JsonProcessingException e) {
       return Optional.empty();
     }
   }
