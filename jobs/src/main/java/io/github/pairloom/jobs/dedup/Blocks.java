@@ -88,6 +88,13 @@ final class Blocks {
     return concat(bytes);
   }
 
+  /** Returns the records of all blocks but those {@link #aside}, which are added to a list. */
+  static long[] concat(Iterator<Tuple2<Integer, byte[]>> blocks, List<byte[]> aside) {
+    List<byte[]> others = new ArrayList<>();
+    blocks.forEachRemaining(block -> (block._1() < 0 ? aside : others).add(block._2()));
+    return concat(others);
+  }
+
   /** Returns all records of the blocks in one array. */
   static long[] concat(List<byte[]> blocks) {
     int bytes = 0;

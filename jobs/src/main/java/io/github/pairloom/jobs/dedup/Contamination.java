@@ -17,6 +17,7 @@ import static org.apache.spark.sql.functions.when;
 
 import io.github.pairloom.jobs.FileAddresses;
 import io.github.pairloom.jobs.JobException;
+import io.github.pairloom.jobs.ModelRows;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.EvaluationSet;
@@ -52,7 +53,7 @@ import org.apache.spark.storage.StorageLevel;
  * look like it, as step {@code dedup} means it, and pairs whose prompt, or an earlier question of
  * whose conversation, stands in the set.
  */
-final class Contamination {
+public final class Contamination {
   private static final StructType HASHES =
       new StructType()
           .add("image_id", DataTypes.StringType, false)
@@ -110,19 +111,30 @@ final class Contamination {
     return metrics;
   }
 
-  /** Returns the ids, in column {@code id}, of those pairs whose image or prompt has a label. */
-  static Dataset<Row> contaminated(Dataset<Row> pairs, Warehouse warehouse) {
-    Dataset<Row> labels = warehouse.latest(Table.CONTAMINATIONS);
+  /**
+   * Returns the ids, in column {@code id}, of those pairs that have an image, be it of the rejected
+   * side alone, or the prompt with a label.
+   *
+   * @param labels of table {@code contaminations}
+   */
+  public static Dataset<Row> contaminated(Dataset<Row> pairs, Dataset<Row> labels) {
     return labels
         .where(col("kind").equalTo("pair"))
         .select("id")
-        .union(
-            pairs
-                .join(
-                    labels.where(col("kind").equalTo("image")).select("id"),
-                    col("image_id").equalTo(col("id")),
-                    "left_semi")
-                .select(col("pair_id").as("id")));
+        .union(showing(pairs, col("image_id"), labels))
+        .union(showing(pairs, ModelRows.rejectedImageId(), labels));
+  }
+
+  private static Dataset<Row> showing(Dataset<Row> pairs, Column image, Dataset<Row> labels) {
+    // Most have no other image: NULLs would all meet in one partition.
+    return pairs
+        .select(col("pair_id"), image.as("shown"))
+        .where(col("shown").isNotNull())
+        .join(
+            labels.where(col("kind").equalTo("image")).select("id"),
+            col("shown").equalTo(col("id")),
+            "left_semi")
+        .select(col("pair_id").as("id"));
   }
 
   private static Dataset<Row> labelled(String kind, EvaluationSet set, Dataset<Row> ids) {

@@ -155,10 +155,8 @@ final class ImageDuplicates {
    */
   private static Iterator<Tuple2<Integer, byte[]>> tied(
       Iterator<Tuple2<Integer, byte[]>> blocks, int key, int partitions, Next next) {
-    List<byte[]> rows = new ArrayList<>();
     List<byte[]> edges = new ArrayList<>();
-    blocks.forEachRemaining(block -> (block._1() < 0 ? edges : rows).add(block._2()));
-    long[] records = Blocks.concat(rows);
+    long[] records = Blocks.concat(blocks, edges);
     int length = key == 0 ? ID : PerceptualHash.LONGS;
     Groups groups = new Groups(records, WIDTH, key);
     long[] edge = new long[TextDuplicates.EDGE];
@@ -220,10 +218,8 @@ final class ImageDuplicates {
 
   private static Iterator<byte[]> near(
       Iterator<Tuple2<Integer, byte[]>> blocks, int radius, LongAccumulator cut) {
-    List<byte[]> rows = new ArrayList<>();
     List<byte[]> edges = new ArrayList<>();
-    blocks.forEachRemaining(block -> (block._1() < 0 ? edges : rows).add(block._2()));
-    long[] records = Blocks.concat(rows);
+    long[] records = Blocks.concat(blocks, edges);
     int width = 2 + WIDTH - ID;
     int count = records.length / width;
     int[] order = byId(records, width, count);

@@ -497,7 +497,7 @@ final class PairDedup {
             .union(verdicts.where(col("drop_reason").isNull()).select(col("pair_id")));
     Dataset<Row> unwanted =
         refused
-            .union(Contamination.contaminated(usable, warehouse))
+            .union(Contamination.contaminated(usable, warehouse.latest(Table.CONTAMINATIONS)))
             .union(
                 verdicts.where(col("drop_reason").isin(UNWANTED.toArray())).select(col("pair_id")));
     Dataset<Row> rows = usable.select(col("pair_id").as("id"), col("iteration"), col("strategy"));

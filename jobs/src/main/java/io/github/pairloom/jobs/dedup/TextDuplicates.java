@@ -194,10 +194,8 @@ final class TextDuplicates {
   private static Iterator<Tuple2<Integer, byte[]>> distinct(
       Iterator<Tuple2<Integer, byte[]>> blocks, int bands, int partitions) {
     int width = SIGNED + TextSigner.BANDS - ID + bands;
-    List<byte[]> blocksOfRows = new ArrayList<>();
     List<byte[]> edges = new ArrayList<>();
-    blocks.forEachRemaining(block -> (block._1() < 0 ? edges : blocksOfRows).add(block._2()));
-    long[] records = Blocks.concat(blocksOfRows);
+    long[] records = Blocks.concat(blocks, edges);
     Groups groups = new Groups(records, width, 0);
     long[] row = new long[ROW];
     Iterator<Tuple2<Integer, byte[]>> rows =
@@ -284,10 +282,8 @@ final class TextDuplicates {
       double threshold,
       int partitions,
       LongAccumulator crowded) {
-    List<byte[]> rows = new ArrayList<>();
     List<byte[]> edges = new ArrayList<>();
-    blocks.forEachRemaining(block -> (block._1() < 0 ? edges : rows).add(block._2()));
-    long[] records = Blocks.concat(rows);
+    long[] records = Blocks.concat(blocks, edges);
     Groups groups = new Groups(records, ROW, 0);
     Bucket bucket = new Bucket(threshold);
     long[] pair = new long[PAIR];

@@ -6,6 +6,7 @@ import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.dedup.Contamination;
 import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.schemas.CandidatePair;
@@ -256,17 +257,10 @@ public final class ExportStep implements Step {
     if (contaminations.isEmpty()) {
       return pairs;
     }
-    Dataset<Row> marks =
-        contaminations.select(functions.col("kind"), functions.col("id").as("mark"));
-    Dataset<Row> images = marks.where(functions.col("kind").equalTo("image"));
-    Dataset<Row> prompts = marks.where(functions.col("kind").equalTo("pair"));
-    Column mark = functions.col("mark");
-    // By its own image where a pair has no other: NULLs would all meet in one partition.
-    Column other = functions.coalesce(ModelRows.rejectedImageId(), functions.col("image_id"));
-    return pairs
-        .join(images, functions.col("image_id").equalTo(mark), "left_anti")
-        .join(images, other.equalTo(mark), "left_anti")
-        .join(prompts, functions.col("pair_id").equalTo(mark), "left_anti");
+    return pairs.join(
+        Contamination.contaminated(pairs, contaminations).distinct(),
+        functions.col("pair_id").equalTo(functions.col("id")),
+        "left_anti");
   }
 
   /** Returns a pair with noise on what a model saw, and its image, for each such model. */
