@@ -165,23 +165,30 @@ class TestDedupStep {
   void otherImagesAndContextsAreNotComparedUnlessTheRecipeSaysSo() {
     Pairs.add(
         warehouse,
+        Pairs.ofImage("noise", "noise", id("noisy")),
+        Pairs.ofImage("crop", "crop", id("cropped")),
+        Pairs.ofImage("again", "noise", id("noisy")),
         pair("a", "A boat.", "s", 1),
         pair("b", id("other"), "Where?", "A beach.", "A boat.", "s", 1),
         Pairs.withContext(pair("c", "A boat.", "s", 1), "Who?"),
         pair("d", "a boat", "s", 2),
         Pairs.dropped("e", "identical"));
     StepResult near = dedup(settings(1));
-    assertEquals(new TreeMap<>(Map.of("duplicate-pair", 1L)), near.dropped());
-    assertEquals(4, near.read());
-    assertEquals(Map.of(id("a"), "kept", id("d"), id("a")), kept());
+    assertEquals(Map.of("duplicate-pair", 2L), near.dropped());
+    assertEquals(7, near.read());
+    assertEquals(id("a"), kept().get(id("d")));
+    assertEquals(
+        Set.of(id("a"), id("d"), id("noise"), id("again")),
+        kept().keySet(),
+        "pairs of images are the same only if the images are");
 
     StepResult all =
         dedup(
             new TextDedup(
                 List.of("chosen", "rejected"), List.of(), TextDedup.Unit.WORD, 3, true, 1, 0.9));
-    assertEquals(4, all.read(), "other settings compare all pairs again");
-    assertEquals(3, all.dropped().get("duplicate-pair"));
-    assertEquals(4, warehouse.read(Table.SIGNATURES).count());
+    assertEquals(7, all.read(), "other settings compare all pairs again");
+    assertEquals(4, all.dropped().get("duplicate-pair"));
+    assertEquals(7, warehouse.read(Table.SIGNATURES).count());
   }
 
   @Test
@@ -197,15 +204,17 @@ class TestDedupStep {
         pair("a", id("image"), "Where?", "A beach.", "A boat.", "s", 1),
         pair("b", id("copy"), "Where?", "A beach.", "A boat.", "s", 1));
     assertEquals(Map.of(), dedup(settings(1)).dropped());
-    spark.sql(
-        "INSERT INTO delta.`%s` VALUES ('image', '%s', '%s', '%s', 1.0)"
-            .formatted(duplicates, id("copy"), id("copy"), id("image")));
+    addCopy();
     StepResult result = dedup(settings(1));
     assertEquals(1, result.read(), "only the copy's pair is another one now");
     assertEquals(1, kept().values().stream().filter("kept"::equals).count());
     assertEquals(2, kept().size());
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
     assertEquals(1, warehouse.read(Table.DUPLICATES).where("kind = 'image'").count());
+
+    removeImageLabels();
+    dedup(settings(1));
+    assertEquals(Map.of(), kept(), "it is no copy any more");
   }
 
   @Test
@@ -238,7 +247,7 @@ class TestDedupStep {
   }
 
   @Test
-  void textsThatMeanTheSameAreDuplicatesAndTheOtherWayRoundContradictions() {
+  void textsThatMeanTheSameAreDuplicatesAndTheOtherWayRoundContradictions() throws IOException {
     String rides = "A man is riding a brown horse on the beach.";
     String sleeps = "A dog sleeps on the sofa.";
     CandidatePair later =
@@ -302,10 +311,11 @@ class TestDedupStep {
                 id("e"), "contradiction",
                 id("f"), "null")),
         reasons);
+
+    assertEquals(6, dedup(settings(1), semantic, anotherModelOfMeaning()).read(), "all anew");
   }
 
-  @Test
-  void anotherModelOfMeaningComparesAllAnew() throws IOException {
+  private RejectSettings anotherModelOfMeaning() throws IOException {
     Path model = Files.createDirectories(folder.resolve("model"));
     for (String file : List.of("model.onnx", "tokenizer.json")) {
       String resource = file.replace("model", "").replace("tokenizer", "-tokenizer");
@@ -315,18 +325,12 @@ class TestDedupStep {
       }
     }
     Files.writeString(model.resolve("weights"), "others");
-    RejectSettings others =
-        new RejectSettings(
-            Pairs.REJECT.strategies(),
-            1,
-            new SimilaritySettings(model.toString(), SimilaritySettings.Scope.RESPONSE),
-            Pairs.REJECT.segments(),
-            null);
-    SemanticDedup semantic = new SemanticDedup(0.9);
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1));
-    assertEquals(1, dedup(settings(1), semantic).read());
-    assertEquals(0, dedup(settings(1), semantic).read());
-    assertEquals(1, dedup(settings(1), semantic, others).read());
+    return new RejectSettings(
+        Pairs.REJECT.strategies(),
+        1,
+        new SimilaritySettings(model.toString(), SimilaritySettings.Scope.RESPONSE),
+        Pairs.REJECT.segments(),
+        null);
   }
 
   @Test
@@ -379,56 +383,55 @@ class TestDedupStep {
   }
 
   @Test
-  void pairsOfImagesAreTheSameOnlyIfTheImagesAre() {
-    Pairs.add(
-        warehouse,
-        Pairs.ofImage("a", "noise", id("noisy")),
-        Pairs.ofImage("b", "crop", id("cropped")),
-        Pairs.ofImage("c", "noise", id("noisy")),
-        pair("d", "A boat.", "s", 1));
-    assertEquals(Map.of("duplicate-pair", 1L), dedup(settings(1)).dropped());
-    assertEquals(Set.of(id("a"), id("c")), kept().keySet());
-  }
-
-  @Test
-  void aPairThatAScoringModelRefusesIsNotKeptInPlaceOfAGoodOne() {
+  void keptIsWhatTrainersMayHaveSeenAndNothingUnwantedInPlaceOfAGoodOne() {
     // A folder whose name Spark would take for a pattern.
     warehouse = Pairs.warehouse(spark, folder.resolve("run[1]"));
     CandidatePair refused = pair("a", "A boat.", "s", 1);
-    Pairs.add(warehouse, refused);
+    CandidatePair refusedLater = pair("c", "A dog.", "s", 1);
+    CandidatePair seen = pair("f", "A cat.", "s", 3);
+    Pairs.add(
+        warehouse,
+        refused,
+        refusedLater,
+        pair("d", "A dog.", "s", 2),
+        pair("e", "A cat.", "s", 1),
+        seen,
+        pair("g", "A car.", "s", 1),
+        pair("h", "A car.", "s", 2),
+        pair("i", "A tree.", "s", 1),
+        pair("j", "A tree.", "s", 2));
     Pairs.addScore(warehouse, refused, -9, -1);
-    dedup(settings(1));
-    Pairs.add(warehouse, pair("b", "A boat.", "s", 2));
-    assertEquals(1, dedup(settings(1)).read());
-    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
-  }
-
-  @Test
-  void aPairThatAScoringModelRefusesLaterIsNoLongerKeptInPlaceOfAGoodOne() {
-    CandidatePair refused = pair("a", "A boat.", "s", 1);
-    Pairs.add(warehouse, refused, pair("b", "A boat.", "s", 2));
-    dedup(settings(1));
-    assertEquals(Map.of(id("a"), "kept", id("b"), id("a")), kept());
-    Pairs.addScore(warehouse, refused, -9, -1);
-    assertEquals(0, dedup(settings(1)).read());
-    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
-  }
-
-  @Test
-  void aPairWhoseVerdictIsThatItIsUnwantedIsNotKeptInPlaceOfAGoodOne() {
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), pair("c", "A dog.", "s", 1));
+    Pairs.addKept(spark, warehouse, List.of(seen));
     warehouse.append(
         Table.SELECTIONS,
         spark.createDataFrame(
             List.of(
-                RowFactory.create(id("a"), "contaminated-prompt", null, null, null),
-                RowFactory.create(id("c"), "over-budget", null, null, null)),
+                RowFactory.create(id("g"), "contaminated-prompt", null, null, null),
+                RowFactory.create(id("i"), "over-budget", null, null, null)),
             Table.SELECTIONS.schema()));
-    Pairs.add(warehouse, pair("b", "A boat.", "s", 2), pair("d", "A dog.", "s", 2));
     dedup(settings(1));
+    Map<String, String> expected = new TreeMap<>();
+    keep(expected, "c", "d");
+    keep(expected, "f", "e");
+    keep(expected, "h", "g");
     // For a budget one of them is as good as the other.
-    assertEquals(
-        Map.of(id("b"), "kept", id("a"), id("b"), id("c"), "kept", id("d"), id("c")), kept());
+    keep(expected, "i", "j");
+    assertEquals(expected, kept());
+
+    Pairs.addScore(warehouse, refusedLater, -9, -1);
+    assertEquals(0, dedup(settings(1)).read());
+    keep(expected, "d", "c");
+    assertEquals(expected, kept());
+
+    Pairs.add(warehouse, pair("b", "A boat.", "s", 2));
+    assertEquals(1, dedup(settings(1)).read());
+    keep(expected, "b", "a");
+    assertEquals(expected, kept());
+  }
+
+  private static void keep(Map<String, String> kept, String one, String inPlaceOf) {
+    kept.put(id(one), "kept");
+    kept.put(id(inPlaceOf), id(one));
   }
 
   @Test
@@ -503,7 +506,13 @@ class TestDedupStep {
 
   @Test
   void aPairWhoseDuplicateIsRemovedTogetherWithItsImageIsNoDuplicateAnyMore() {
-    pairsOfAnImageAndItsCopy();
+    addCopy();
+    Pairs.add(
+        warehouse,
+        pair("a", "A boat.", "s", 2),
+        pair("b", id("copy"), "Where?", "A beach.", "A boat.", "s", 1));
+    dedup(settings(1));
+    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
     spark.sql(
         "DELETE FROM delta.`%s` WHERE pair_id = '%s'"
             .formatted(warehouse.path(Table.PAIRS), id("b")));
@@ -515,38 +524,15 @@ class TestDedupStep {
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
   }
 
-  @Test
-  void pairsOfAnImageThatIsNoCopyAnyMoreAreNoDuplicatesOfItsPairs() {
-    pairsOfAnImageAndItsCopy();
-    removeImageLabels();
-    dedup(settings(1));
-    assertEquals(Map.of(), kept());
-  }
-
-  private void pairsOfAnImageAndItsCopy() {
+  private void addCopy() {
     spark.sql(
         "INSERT INTO delta.`%s` VALUES ('image', '%s', '%s', '%s', 1.0)"
             .formatted(warehouse.path(Table.DUPLICATES), id("copy"), id("copy"), id("image")));
-    Pairs.add(
-        warehouse,
-        pair("a", "A boat.", "s", 2),
-        pair("b", id("copy"), "Where?", "A beach.", "A boat.", "s", 1));
-    dedup(settings(1));
-    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
   }
 
   private void removeImageLabels() {
     spark.sql(
         "DELETE FROM delta.`%s` WHERE kind = 'image'".formatted(warehouse.path(Table.DUPLICATES)));
-  }
-
-  @Test
-  void whatTrainersMayHaveSeenIsKept() {
-    CandidatePair seen = pair("b", "A boat.", "s", 3);
-    Pairs.add(warehouse, pair("a", "A boat.", "s", 1), seen);
-    Pairs.addKept(spark, warehouse, List.of(seen));
-    dedup(settings(1));
-    assertEquals(Map.of(id("b"), "kept", id("a"), id("b")), kept());
   }
 
   @Test

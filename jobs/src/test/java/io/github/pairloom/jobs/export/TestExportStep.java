@@ -283,14 +283,22 @@ class TestExportStep {
   }
 
   @Test
-  void aSecondRunDoesNothingUntilTheTableOrTheSettingsChange() throws IOException {
+  void aSecondRunDoesNothingUntilTheTableTheSettingsOrTheFilesChange() throws IOException {
     add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
     export(List.of(ExportFormat.TRL_JSONL));
     Path export = folder.resolve("warehouse/exports/test-pairs");
     Map<String, String> first = contents(export);
+    // What the disk holds when a driver dies between the two renames of publishing.
+    Files.move(export, export.resolveSibling(".test-pairs.retired"));
+    Files.createDirectories(export.resolveSibling(".test-pairs.staging-1/trl"));
 
     StepResult again = export(List.of(ExportFormat.TRL_JSONL));
     assertEquals(new StepResult(0, 0, Map.of(), Map.of(), 1, Map.of()), again);
+    assertEquals(first, contents(export));
+    assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
+
+    Files.delete(export.resolve("images/" + ContentId.of(OWN_FILE) + ".jpg"));
+    assertEquals(1, export(List.of(ExportFormat.TRL_JSONL)).written());
     assertEquals(first, contents(export));
 
     String firstConfig = configDescription(export);
@@ -359,20 +367,6 @@ class TestExportStep {
     }
     String export = folder.resolve("warehouse/exports/test-pairs/parquet").toString();
     assertEquals(3, spark.read().parquet(export).count());
-  }
-
-  @Test
-  void anExportThatLostAFileIsMadeAnew() throws IOException {
-    add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
-    export(List.of(ExportFormat.TRL_JSONL));
-    Path export = folder.resolve("warehouse/exports/test-pairs");
-    Map<String, String> first = contents(export);
-    for (String lost :
-        List.of("trl/train-00000.jsonl", "images/" + ContentId.of(OWN_FILE) + ".jpg")) {
-      Files.delete(export.resolve(lost));
-      assertEquals(1, export(List.of(ExportFormat.TRL_JSONL)).written());
-      assertEquals(first, contents(export));
-    }
   }
 
   @Test
@@ -469,11 +463,19 @@ class TestExportStep {
     CandidatePair a = pair("a", OWN_FILE, "Where?", "Here.", "There.");
     CandidatePair b = pair("b", IN_TAR, "Where?", "Here.", "There.");
     CandidatePair c = pair("c", IN_TAR, "Where?", "Here.", "Nowhere.");
-    add(a, b, c);
+    CandidatePair ofBoth =
+        ofImage(
+            "both",
+            IN_TAR,
+            new Transform(
+                "other-image", Map.of("image-id", ContentId.of(OWN_FILE)), id("pixels"), null));
+    add(a, b, c, ofBoth);
+    List<ExportFormat> all = List.of(ExportFormat.values());
 
-    StepResult result = export(BOTH, 0.3);
+    StepResult result = export(all, 0.3);
 
     assertEquals(3, result.written());
+    assertEquals(Map.of("images-on-both-sides", 1L), result.dropped());
     assertEquals(2, result.metrics().get("train-rows"));
     assertEquals(1, result.metrics().get("validation-rows"));
     Path export = folder.resolve("warehouse/exports/test-pairs");
@@ -511,13 +513,20 @@ class TestExportStep {
     assertEquals("validation", files.get(1).get("split").asText());
     assertEquals("trl/validation-*.jsonl", files.get(1).get("path").asText());
     assertTrue(card.contains("| train | 2 |\n| validation | 1 |\n"), card);
+    assertTrue(card.contains("Left out: 1, because one"), card);
+    for (String option :
+        List.of(
+            "--dataset /path/to/this/export/swift/train-*.jsonl \\\n",
+            "--val_dataset /path/to/this/export/swift/validation-*.jsonl ...\n")) {
+      assertTrue(card.contains(option), card);
+    }
     JsonNode manifest = JSON.readTree(export.resolve("manifest.json").toFile());
     assertEquals(2, manifest.get("splits").get("train").asInt());
     assertEquals(1, manifest.get("splits").get("validation").asInt());
 
-    assertEquals(3, export(BOTH, 0.3).alreadyDone());
+    assertEquals(4, export(all, 0.3).alreadyDone());
     Files.delete(export.resolve("trl/validation-00000.jsonl"));
-    assertEquals(3, export(BOTH, 0.3).written());
+    assertEquals(3, export(all, 0.3).written());
     assertEquals(first, contents(export));
 
     assertEquals(3, export(BOTH, 0.4).written(), "another share is another export");
@@ -529,7 +538,7 @@ class TestExportStep {
     JobException e = assertThrows(JobException.class, () -> export(BOTH, 0.4));
     assertTrue(e.getMessage().contains("export.validation-share 0.4 and seed 7"), e.getMessage());
     assertTrue(e.getMessage().contains("the validation side gets none"), e.getMessage());
-    assertEquals(3, export(BOTH).written());
+    assertEquals(4, export(BOTH).written());
     assertEquals(List.of("train-00000.parquet"), namesIn(export.resolve("parquet")));
   }
 
@@ -664,38 +673,6 @@ class TestExportStep {
     assertEquals(Map.of("pair-of-images", 6L), forTrl.dropped());
     assertFalse(Files.exists(export.resolve("images/rejected")));
     assertTrue(Files.readString(export.resolve("README.md")).contains("Left out: 6, because both"));
-  }
-
-  @Test
-  void aPairOfTwoImagesIsOnASideOnlyIfBothOfThemAre() throws IOException {
-    // Seed 7 draws OWN_FILE at 0.17 and IN_TAR at 0.43.
-    CandidatePair text = pair("text", OWN_FILE, "Where?", "Here.", "There.");
-    CandidatePair other = pair("other", IN_TAR, "Where?", "Here.", "There.");
-    CandidatePair mixed =
-        ofImage(
-            "mixed",
-            IN_TAR,
-            new Transform(
-                "other-image", Map.of("image-id", ContentId.of(OWN_FILE)), id("pixels"), null));
-    add(text, other, mixed);
-
-    StepResult result = export(List.of(ExportFormat.PARQUET, ExportFormat.SWIFT_JSONL), 0.3);
-
-    assertEquals(2, result.written());
-    assertEquals(Map.of("images-on-both-sides", 1L), result.dropped());
-    Path export = folder.resolve("warehouse/exports/test-pairs");
-    assertEquals(
-        List.of(other.pairId()),
-        lines(export.resolve("swift")).stream().map(line -> line.get("pair_id").asText()).toList());
-    String card = Files.readString(export.resolve("README.md"));
-    assertTrue(card.contains("Left out: 1, because one"), card);
-    for (String option :
-        List.of(
-            "--dataset /path/to/this/export/swift/train-*.jsonl \\\n",
-            "--val_dataset /path/to/this/export/swift/validation-*.jsonl ...\n")) {
-      assertTrue(card.contains(option), card);
-    }
-    assertEquals(3, export(List.of(ExportFormat.PARQUET, ExportFormat.SWIFT_JSONL), 0).written());
   }
 
   @Test
@@ -895,22 +872,6 @@ class TestExportStep {
     // An export of another layout, whatever else that had.
     Files.writeString(manifest, "{\"layout\": 2, \"recipe\": \"test-pairs\", \"shards\": 3}");
     assertEquals(1, export(List.of(ExportFormat.PARQUET)).written());
-    assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
-  }
-
-  @Test
-  void aRunThatDiedWhilePublishingIsUndone() throws IOException {
-    add(pair("a", OWN_FILE, "Where?", "Here.", "There."));
-    export(List.of(ExportFormat.TRL_JSONL));
-    Path export = folder.resolve("warehouse/exports/test-pairs");
-    Map<String, String> before = contents(export);
-    // What the disk holds when the driver dies between the two renames.
-    Files.move(export, export.resolveSibling(".test-pairs.retired"));
-    Files.createDirectories(export.resolveSibling(".test-pairs.staging-1/trl"));
-
-    assertEquals(1, export(List.of(ExportFormat.TRL_JSONL)).alreadyDone());
-
-    assertEquals(before, contents(export));
     assertEquals(List.of("test-pairs"), namesIn(export.getParent()));
   }
 
