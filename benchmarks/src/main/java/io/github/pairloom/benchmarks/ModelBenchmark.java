@@ -1,7 +1,6 @@
 package io.github.pairloom.benchmarks;
 
 import io.github.pairloom.udfs.KeyedRandom;
-import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.ImageFeatures;
 import io.github.pairloom.udfs.vlm.ImageView;
@@ -45,7 +44,6 @@ final class ModelBenchmark implements Benchmark {
                       model.prompt(List.of(), sample.prompt()),
                       view(features, share, sample.id()),
                       new int[0],
-                      Continuation.OF_RESPONSE,
                       new Sampling(0, 1, 90),
                       KeyedRandom.of(0))
                   .text();

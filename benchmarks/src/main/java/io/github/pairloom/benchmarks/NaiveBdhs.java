@@ -12,6 +12,7 @@ import io.github.pairloom.udfs.text.YesNo;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
@@ -202,9 +203,8 @@ final class NaiveBdhs implements AutoCloseable {
     List<Draft> drafts = new ArrayList<>();
     long prefilled = 0;
     long decoded = 0;
-    double cosine = Double.NaN;
-    // NaN is below nothing.
-    while (drafts.size() < iterations && !(cosine < settings.similarityThreshold())) {
+    boolean accepted = false;
+    while (drafts.size() < iterations && !accepted) {
       Iteration iteration = iteration(row, blindfold, settings, drafts.size() + 1);
       List<Passage> passages = new ArrayList<>();
       if (iteration.free) {
@@ -214,7 +214,7 @@ final class NaiveBdhs implements AutoCloseable {
                 iteration.sight.visible(),
                 prompt,
                 new int[0],
-                false,
+                Optional.empty(),
                 settings.sampling(),
                 iteration.key.with("free"));
         passages.add(new Passage(written.text(), written.cutOff(), written.gap()));
@@ -232,7 +232,7 @@ final class NaiveBdhs implements AutoCloseable {
                 iteration.sight.visible(),
                 prompt,
                 start.prefix.stream().mapToInt(Integer::intValue).toArray(),
-                true,
+                Optional.of(start.kept),
                 settings.sampling(),
                 start.key.with("continuation"));
         passages.add(
@@ -242,8 +242,11 @@ final class NaiveBdhs implements AutoCloseable {
         decoded += written.decoded();
       }
       String text = joined(passages).strip();
-      cosine = similarity.applyAsDouble(text);
-      drafts.add(new Draft(text, cosine, passages));
+      Draft draft = new Draft(text, similarity.applyAsDouble(text), passages);
+      drafts.add(draft);
+      // NaN is below nothing.
+      accepted =
+          !text.isEmpty() && !draft.cutOff() && draft.similarity < settings.similarityThreshold();
     }
     return new Result(drafts, prefilled, decoded);
   }
@@ -289,16 +292,23 @@ final class NaiveBdhs implements AutoCloseable {
       OptionalInt token = tokens.beginningAt(before.length() + word);
       token.ifPresent(cuts::add);
     }
-    if (cuts.isEmpty()) {
+    boolean swapped = !sentence.equals(original);
+    String given = sentence;
+    if (cuts.stream().allMatch(cut -> swapped && kept(given, before, tokens, cut).isBlank())) {
+      // There is no word, or the model would write over the swap.
       return new SentenceStart(sentence, List.of(), true, key);
     }
     int cut = cuts.get(key.with("split").below(cuts.size(), 0));
-    int keptEnd = cut == 0 ? 0 : Math.max(0, tokens.end(cut - 1) - before.length());
     return new SentenceStart(
-        sentence.substring(0, keptEnd),
+        kept(sentence, before, tokens, cut),
         IntStream.range(0, cut).mapToObj(tokens::id).toList(),
         false,
         key);
+  }
+
+  /** Returns the text of a sentence before a token of the response. */
+  private static String kept(String sentence, String before, Tokens tokens, int cut) {
+    return sentence.substring(0, cut == 0 ? 0 : Math.max(0, tokens.end(cut - 1) - before.length()));
   }
 
   @Override

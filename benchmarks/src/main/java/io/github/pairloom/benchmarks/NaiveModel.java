@@ -37,6 +37,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -214,7 +215,7 @@ final class NaiveModel implements AutoCloseable {
    * @param pixels the image
    * @param visible tells whether an image token may be attended to
    * @param prefix tokens of the response that are given
-   * @param sentence whether the first full stop ends the text
+   * @param begun given text of the sentence at whose end the text ends; empty if it goes on
    * @param sampling with top-p 1
    * @param key of the draws, each of which is keyed by its token's position in the response
    */
@@ -223,7 +224,7 @@ final class NaiveModel implements AutoCloseable {
       IntPredicate visible,
       int[] prompt,
       int[] prefix,
-      boolean sentence,
+      Optional<String> begun,
       Sampling sampling,
       KeyedRandom key) {
     check(sampling.topP() == 1, "Invalid top-p: %s (must be 1)", sampling.topP());
@@ -260,9 +261,15 @@ final class NaiveModel implements AutoCloseable {
         }
         written[count++] = choice.token;
         boolean full = count == written.length;
-        boolean stopped = sentence && Sentences.endsAtFullStop(text(prefix, written, count));
-        if (full || stopped) {
-          return new Written(text(prefix, written, count), ids.length, count, !stopped, gap);
+        String text = text(prefix, written, count);
+        int complete = begun.map(kept -> Sentences.completeAt(kept + text)).orElse(-1);
+        if (complete >= 0) {
+          int kept = begun.get().length();
+          String sentence = (begun.get() + text).substring(kept, Math.max(kept, complete));
+          return new Written(sentence, ids.length, count, false, gap);
+        }
+        if (full) {
+          return new Written(text, ids.length, count, true, gap);
         }
         embeddings = embed(new int[] {choice.token});
         mask = Arrays.copyOf(mask, mask.length + 1);

@@ -17,7 +17,6 @@ import io.github.pairloom.udfs.strategy.Bdhs;
 import io.github.pairloom.udfs.strategy.BdhsAttention;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.Workbench;
-import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
@@ -67,7 +66,6 @@ class TestTransformersJs {
                 prompt,
                 ImageView.full(model.await(model.encode(model.preprocess(sample.image())))),
                 new int[0],
-                Continuation.OF_RESPONSE,
                 new Sampling(0, 1, MAX_TOKENS),
                 KeyedRandom.of(0));
         int[] response = ids(theirs.get(i).get("response"));

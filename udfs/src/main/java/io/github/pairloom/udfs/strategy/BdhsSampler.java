@@ -5,7 +5,6 @@ import io.github.pairloom.udfs.KeyedRandom;
 import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.text.Tokens;
 import io.github.pairloom.udfs.text.YesNo;
-import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.Cut;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
@@ -86,7 +85,7 @@ final class BdhsSampler {
         .thenApply(seen -> new Sight(ImageView.full(seen), noised.transform()));
   }
 
-  /** Returns the first attempt that is dissimilar enough, or the last one. */
+  /** Returns the first usable attempt that is dissimilar enough, or the last one. */
   CompletableFuture<Rejection> sample(RejectionInput input) {
     return new Row(input).attempt(1);
   }
@@ -124,7 +123,9 @@ final class BdhsSampler {
     private CompletableFuture<Rejection> gate(
         Draft draft, Sight sight, int iteration, boolean last) {
       double cosine = bench.similarity().of(input.chosen(), draft.text);
-      return last || cosine < settings.similarityThreshold()
+      // What is no text at all, or none to its end, is dissimilar, but no pair comes of it.
+      boolean usable = !draft.text.isEmpty() && !draft.cutOff;
+      return last || (usable && cosine < settings.similarityThreshold())
           ? CompletableFuture.completedFuture(
               new Rejection(draft.text, iteration, cosine, draft.cutOff, sight.transform()))
           : attempt(iteration + 1);
@@ -132,7 +133,7 @@ final class BdhsSampler {
 
     /** The model writes the whole response; that it might be the chosen one is only a guess. */
     private Plan free(KeyedRandom key) {
-      Cut cut = new Cut(tokens.ids(), 0, Continuation.OF_RESPONSE, key.with("free"));
+      Cut cut = Cut.ofResponse(tokens.ids(), 0, key.with("free"));
       return new Plan(List.of(new Piece("", Optional.of(cut))));
     }
 
@@ -147,7 +148,11 @@ final class BdhsSampler {
       return new Plan(pieces);
     }
 
-    /** Keeps a random first part of a sentence, for the model to go on to the first full stop. */
+    /**
+     * Keeps a random first part of a sentence, for the model to go on to the sentence's end. A swap
+     * that no split keeps, as that of a sentence of one word, is the whole sentence: the model
+     * would write over it.
+     */
     private Piece piece(String original, int start, KeyedRandom key) {
       boolean swaps = key.with("swap").uniform(0) < settings.yesNoSwapProbability();
       Optional<String> swapped = swaps ? YesNo.swap(original) : Optional.empty();
@@ -158,15 +163,14 @@ final class BdhsSampler {
               ? bench.model().response(input.chosen().substring(0, start) + sentence)
               : tokens;
       List<Split> splits = splits(own, start, sentence);
-      if (splits.isEmpty()) {
+      boolean overwritten =
+          swapped.isPresent() && splits.stream().allMatch(split -> split.kept.isBlank());
+      if (splits.isEmpty() || overwritten) {
         return new Piece(sentence, Optional.empty());
       }
       Split split = splits.get(key.with("split").below(splits.size(), 0));
-      return new Piece(
-          split.kept,
-          Optional.of(
-              new Cut(
-                  own.ids(), split.tokens, Continuation.OF_SENTENCE, key.with("continuation"))));
+      Cut cut = Cut.ofSentence(own.ids(), split.tokens, split.kept, key.with("continuation"));
+      return new Piece(split.kept, Optional.of(cut));
     }
   }
 

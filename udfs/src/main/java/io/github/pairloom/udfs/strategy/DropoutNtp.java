@@ -8,7 +8,6 @@ import io.github.pairloom.udfs.Setting;
 import io.github.pairloom.udfs.SettingType;
 import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.text.Tokens;
-import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.Cut;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
@@ -97,11 +96,11 @@ public record DropoutNtp(
     if (next.isPresent() && next.getAsInt() > 0) {
       return new Kept(
           chosen.substring(0, all.end(next.getAsInt() - 1)),
-          new Cut(all.ids(), next.getAsInt(), Continuation.OF_RESPONSE, key));
+          Cut.ofResponse(all.ids(), next.getAsInt(), key));
     }
     // A token covers the seam: the words before it have tokens of their own.
     String text = chosen.substring(0, starts.get(words)).stripTrailing();
     int[] tokens = bench.model().response(text).ids();
-    return new Kept(text, new Cut(tokens, tokens.length, Continuation.OF_RESPONSE, key));
+    return new Kept(text, Cut.ofResponse(tokens, tokens.length, key));
   }
 }

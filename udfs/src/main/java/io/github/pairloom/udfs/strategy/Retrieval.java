@@ -9,7 +9,6 @@ import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageDefect;
 import io.github.pairloom.udfs.text.ContentWords;
 import io.github.pairloom.udfs.text.Sentences;
-import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.Cut;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageView;
@@ -162,9 +161,14 @@ public record Retrieval(
           .thenComposeAsync(
               draft -> {
                 double cosine = bench.similarity().of(input.chosen(), draft.text);
+                // No pair would come of it, however dissimilar it is.
+                if (draft.text.isEmpty() || draft.cutOff) {
+                  refused.add(draft.cutOff ? "cut off" : "empty");
+                  return attempt(rank + 1);
+                }
                 if (cosine < similarityThreshold) {
                   return CompletableFuture.completedFuture(
-                      new Rejection(draft.text, rank + 1, cosine, draft.cutOff, seen.transform()));
+                      new Rejection(draft.text, rank + 1, cosine, false, seen.transform()));
                 }
                 refused.add("cosine " + cosine);
                 return attempt(rank + 1);
@@ -212,8 +216,7 @@ public record Retrieval(
               .map(
                   frame -> {
                     int[] tokens = bench.model().response(frame.given()).ids();
-                    return new Cut(
-                        tokens, tokens.length, Continuation.OF_SENTENCE, frame.keyOfGap());
+                    return Cut.ofSentence(tokens, tokens.length, frame.begun(), frame.keyOfGap());
                   })
               .toList();
       int[] prompt = bench.model().prompt(input.context(), input.prompt());
@@ -262,6 +265,11 @@ public record Retrieval(
     /** Returns what stands before the next gap; the space before it is the model's to write. */
     String given() {
       return (before + text).stripTrailing();
+    }
+
+    /** Returns what of that is this sentence's. */
+    String begun() {
+      return text().stripTrailing();
     }
 
     KeyedRandom keyOfGap() {

@@ -14,7 +14,6 @@ import java.util.regex.Pattern;
  * the same on every machine.
  */
 public final class Sentences {
-  private static final String FULL_STOPS = ".\u3002\uFF0E\uFF61";
   private static final String CLOSERS = "\"'\u201D\u2019)]\u00BB\u300D\u300F\uFF09";
 
   /** Scripts, besides ideographs, that put no space between words. */
@@ -27,9 +26,18 @@ public final class Sentences {
           UnicodeScript.KHMER,
           UnicodeScript.MYANMAR);
 
-  /** Ends with something that has a full stop but is no sentence yet. */
+  /**
+   * Ends with something that has a full stop but is no sentence yet: the number or letter of a list
+   * item or choice, a title or another abbreviation that something follows, initials.
+   */
   private static final Pattern UNFINISHED =
-      Pattern.compile("\\s*\\d{1,3}[.)]|.*(?<!\\w)(?:Mr|Mrs|Ms|Dr|Prof)\\.", Pattern.DOTALL);
+      Pattern.compile(
+          "\\s*(?:\\d{1,3}|\\p{Alpha})[.)]"
+              + "|.*(?<![\\p{L}\\p{N}])(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|vs|approx|Fig|Nr|ca|bzw|\\p{L})\\.",
+          Pattern.DOTALL);
+
+  /** What may follow a sentence. */
+  private static final String NEXT = " A";
 
   private Sentences() {}
 
@@ -39,8 +47,10 @@ public final class Sentences {
    * follows; whitespace at the end of the text stands with the last sentence.
    *
    * <p>A line is a sentence at most, so that items of lists are apart. A full stop ends no sentence
-   * within a number, before a lower-case letter ({@code e.g. this}), after the number of a list
-   * item or after an English title ({@code Dr. Smith}).
+   * within a number, before a lower-case letter ({@code e.g. this}), after the number or letter of
+   * a list item or choice ({@code B. A red car}), after initials ({@code U.S. Army}) or some other
+   * abbreviations ({@code Dr. Smith}). Neither it nor an exclamation or question mark does where
+   * other signs or letters follow without space ({@code e.g., this}, {@code a != b}).
    *
    * @return no sentence for an empty text, one for a text of whitespace
    */
@@ -52,7 +62,9 @@ public final class Sentences {
       while (solid > start && Character.isWhitespace(text.charAt(solid - 1))) {
         solid--;
       }
-      if (solid > start && !UNFINISHED.matcher(text.substring(start, solid)).matches()) {
+      if (solid > start
+          && !goesOn(text, end, solid)
+          && !UNFINISHED.matcher(text.substring(start, solid)).matches()) {
         sentences.add(text.substring(start, solid));
         start = solid;
       }
@@ -67,26 +79,31 @@ public final class Sentences {
   }
 
   /**
-   * Returns whether a text is complete up to a full stop: whether it ends with one ({@code .} or
-   * its East Asian forms), closing quotes, brackets and whitespace aside. Whether a point will turn
-   * out to be that of a number ({@code 3.} before {@code 5}) cannot be known from the text so far.
+   * Returns where the first sentence of a text ends, whatever will be written after the text; -1
+   * while that is not known. It ends where {@link #split} would end it: an abbreviation, or a point
+   * that may be a number's ({@code 3.} before {@code 5}), is waited out.
+   *
+   * @return index after the sentence's last character that is no whitespace, or -1
    */
-  public static boolean endsAtFullStop(String text) {
-    for (int i = text.length() - 1; i >= 0; i--) {
-      char c = text.charAt(i);
-      if (FULL_STOPS.indexOf(c) >= 0) {
-        return true;
-      }
-      if (!Character.isWhitespace(c) && CLOSERS.indexOf(c) < 0) {
-        return false;
-      }
+  public static int completeAt(String text) {
+    List<String> sentences = split(text);
+    if (sentences.size() > 1) {
+      return sentences.get(0).length();
     }
-    return false;
+    int length = text.length();
+    boolean number =
+        length > 1 && text.charAt(length - 1) == '.' && Character.isDigit(text.charAt(length - 2));
+    return !number && split(text + NEXT).size() > 1 ? text.stripTrailing().length() : -1;
   }
 
-  /** Returns whether a full stop ({@code .} or its East Asian forms) stands anywhere in a text. */
-  public static boolean hasFullStop(String text) {
-    return text.chars().anyMatch(c -> FULL_STOPS.indexOf(c) >= 0);
+  /**
+   * Returns whether a sentence may become complete by what is added to its text, or by what comes
+   * next: whether there is a line break or a sign in it.
+   */
+  public static boolean mayComplete(String added) {
+    return added
+        .codePoints()
+        .anyMatch(c -> c == '\n' || !(Character.isLetterOrDigit(c) || Character.isWhitespace(c)));
   }
 
   /**
@@ -111,6 +128,15 @@ public final class Sentences {
       i += Character.charCount(c);
     }
     return starts;
+  }
+
+  /** Returns whether a mark is none of a sentence's, as it stands amid signs and letters. */
+  private static boolean goesOn(String text, int end, int solid) {
+    return solid == end
+        && end < text.length()
+        && text.charAt(end) != '\n'
+        && ".!?".indexOf(text.charAt(end - 1)) >= 0
+        && !isSyllable(text.codePointAt(end));
   }
 
   private static List<Integer> ends(String text) {

@@ -156,6 +156,9 @@ final class Engine implements AutoCloseable {
     private boolean ended;
     private boolean alone;
 
+    /** Whether the token last written may have ended the sentence. */
+    private boolean undecided;
+
     /** Hidden places of its cache; as long as the cache was when the tail left its draft. */
     private boolean[] hidden;
 
@@ -528,9 +531,10 @@ final class Engine implements AutoCloseable {
           continue;
         }
         int t = follow(tail, sequence, logits, next - sequence.firstCut());
+        tail.position = (long) sequence.input().nextPosition() - sequence.tokens.length + t;
+        endBeyondContext(tail);
         if (!tail.ended) {
           tail.cached = sequence.placeBefore(t) + 1;
-          tail.position = (long) sequence.input().nextPosition() - sequence.tokens.length + t;
           tail.hidden = sequence.input().hidden();
           tail.alone = sequence.alone;
           leaving.add(tail);
@@ -550,6 +554,7 @@ final class Engine implements AutoCloseable {
   private int follow(Tail tail, Sequence sequence, Logits logits, int offset) throws OrtException {
     // A tail that was put back begins anew.
     tail.count = 0;
+    tail.undecided = false;
     for (int t = tail.cut.kept(); ; t++) {
       int token = choose(tail, logits, offset + t);
       accept(tail, token);
@@ -631,6 +636,7 @@ final class Engine implements AutoCloseable {
         logits.read();
         for (int i = 0; i < tails.size(); i++) {
           accept(tails.get(i), choose(tails.get(i), logits, i));
+          endBeyondContext(tails.get(i));
         }
       }
       compact();
@@ -758,14 +764,25 @@ final class Engine implements AutoCloseable {
       return;
     }
     tail.write(token);
-    if (tail.cut.continuation() == Continuation.OF_SENTENCE && weights.mayEndSentence(token)) {
-      String text = text(tail);
-      if (Sentences.endsAtFullStop(text)) {
-        end(tail, text, 0, false);
+    if (tail.cut.begun().isPresent() && (tail.undecided || weights.mayEndSentence(token))) {
+      String begun = tail.cut.begun().get();
+      String sentence = begun + text(tail);
+      int complete = Sentences.completeAt(sentence);
+      if (complete >= 0) {
+        end(tail, sentence.substring(begun.length(), Math.max(begun.length(), complete)), 0, false);
         return;
       }
+      // What comes next may tell that a sign was the sentence's last.
+      tail.undecided = weights.mayEndSentence(token);
     }
     if (tail.count == tail.work.passage.sampling().maxNewTokens()) {
+      end(tail, text(tail), 0, true);
+    }
+  }
+
+  /** Ends a tail whose last token has a position that the model was not made for. */
+  private void endBeyondContext(Tail tail) {
+    if (!tail.ended && tail.position >= weights.context) {
       end(tail, text(tail), 0, true);
     }
   }

@@ -165,6 +165,15 @@ public final class ModelFiles {
     return ends;
   }
 
+  /** Returns the number of positions that the model was made for; unbounded if no file says. */
+  long context() throws IOException {
+    JsonNode config = json("config.json");
+    return config
+        .path("text_config")
+        .path("max_position_embeddings")
+        .asLong(config.path("max_position_embeddings").asLong(Long.MAX_VALUE));
+  }
+
   private static void addIds(Set<Integer> ids, JsonNode node) {
     if (node.isInt()) {
       ids.add(node.intValue());

@@ -18,6 +18,7 @@ final class ModelProbe {
   private static final int TOKENS = 12;
   private static final int HIDDEN = 5;
   private static final int SHIFT = 7;
+  private static final int PADDING = 3;
 
   /** Difference that is rounding, as a share of the range of the logits. */
   private static final double TOLERANCE = 2e-3;
@@ -54,7 +55,10 @@ final class ModelProbe {
     double tolerance = TOLERANCE * range(full);
 
     float[] masked = last(new Probe(all).hiding(HIDDEN));
-    boolean masks = distance(full, masked) > tolerance;
+    float[] maskedOther = last(new Probe(all).hiding(HIDDEN).showing(HIDDEN, HIDDEN + 1));
+    // Where the ones are taken for a length, the zero hides the last tokens, and this one shows.
+    boolean masks =
+        distance(full, masked) > tolerance && distance(masked, maskedOther) <= tolerance;
     float[] dropped = last(new Probe(gapped));
     float[] shifted = last(new Probe(all).shiftedBy(SHIFT));
     double gap = masks ? distance(masked, dropped) : 0;
@@ -66,13 +70,14 @@ final class ModelProbe {
             && distance(full, shifted) <= tolerance
             && distance(dropped, closed) > tolerance;
 
-    double forked = distance(full, lastByForkedCache(all));
+    double forked = distance(full, lastByForkedCache(0, all));
     if (!(forked <= tolerance)) {
       throw new ModelException(
           "Cannot use this model: its logits after a step from its own cache differ by %s from those of one pass (at most %s is rounding). Its caches cannot be gone on from; use another export"
               .formatted(forked, tolerance));
     }
-    double padded = distance(full, lastPadded(all));
+    double padded =
+        Math.max(distance(full, lastPadded(all)), distance(full, lastByForkedCache(PADDING, all)));
     boolean pads = padded <= tolerance;
     double rounding = Math.max(forked, Math.max(gaps ? gap : 0, pads ? padded : 0));
     return new Capabilities(masks, gaps, pads, rounding);
@@ -85,7 +90,7 @@ final class ModelProbe {
     private final long[] mask;
 
     Probe(int... tokens) {
-      this.tokens = tokens;
+      this.tokens = tokens.clone();
       this.positions = Arrays.stream(tokens).asLongStream().toArray();
       this.mask = new long[tokens.length];
       Arrays.fill(mask, 1);
@@ -93,6 +98,11 @@ final class ModelProbe {
 
     Probe hiding(int token) {
       mask[token] = 0;
+      return this;
+    }
+
+    Probe showing(int place, int token) {
+      tokens[place] = token;
       return this;
     }
 
@@ -118,11 +128,10 @@ final class ModelProbe {
 
   /** Returns the same of a sequence that shares its run with a longer one. */
   private float[] lastPadded(int... all) throws OrtException {
-    int padding = 3;
-    batch.reset(2, TOKENS + padding, 0, embeddings[0].length);
-    write(new Probe(all), padding);
+    batch.reset(2, TOKENS + PADDING, 0, embeddings[0].length);
+    write(new Probe(all), PADDING);
     write(
-        new Probe(IntStream.range(0, TOKENS + padding).map(i -> (i * 5) % TOKENS).toArray())
+        new Probe(IntStream.range(0, TOKENS + PADDING).map(i -> (i * 5) % TOKENS).toArray())
             .closingGaps(),
         0);
     try (Decoder.Output output = decoder.run(batch, null, 1)) {
@@ -132,23 +141,24 @@ final class ModelProbe {
 
   /**
    * Returns the same by a step from the cache of a pass that ended with another token, forked
-   * before it.
+   * before it and filled up in front with as many hidden places.
    */
-  private float[] lastByForkedCache(int... all) throws OrtException {
+  private float[] lastByForkedCache(int padding, int... all) throws OrtException {
     int[] other = all.clone();
     other[TOKENS - 1] = 0;
     Probe probe = new Probe(other).closingGaps();
     batch.reset(1, TOKENS, 0, embeddings[0].length);
     write(probe, 0);
     TensorGraphs.Pick pick = new TensorGraphs.Pick();
-    pick.add(0, IntStream.range(0, TOKENS - 1).toArray());
+    int past = padding + TOKENS - 1;
+    pick.add(0, IntStream.range(0, past).map(i -> Math.max(0, i - padding)).toArray());
     try (Decoder.Output output = decoder.run(batch, null, 1);
         Caches fork = graphs.pick(output.caches(), pick, decoder.heads())) {
-      batch.reset(1, 1, TOKENS - 1, embeddings[0].length);
+      batch.reset(1, 1, past, embeddings[0].length);
       batch.embeddings().put(embeddings[TOKENS - 1]);
       batch.positions().put(TOKENS - 1);
-      for (int i = 0; i < TOKENS; i++) {
-        batch.mask().put(1);
+      for (int i = 0; i <= past; i++) {
+        batch.mask().put(i < padding ? 0 : 1);
       }
       try (Decoder.Output step = decoder.run(batch, fork, 1)) {
         return graphs.row(step.logits(), 0);

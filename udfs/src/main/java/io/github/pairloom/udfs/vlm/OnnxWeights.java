@@ -35,6 +35,7 @@ final class OnnxWeights implements AutoCloseable {
   final TextTokenizer tokenizer;
   final PromptEncoder promptEncoder;
   final Set<Integer> endTokens;
+  final long context;
   final Model visionEncoder;
   final TokenEmbeddings embeddings;
   final OnnxDecoder decoder;
@@ -51,6 +52,7 @@ final class OnnxWeights implements AutoCloseable {
       ModelFiles files = new ModelFiles(spec);
       identity = files.identity();
       endTokens = files.endTokens();
+      context = files.context();
       preprocessor = files.preprocessor();
       tokenizer = keep(TextTokenizer.open(files.folder(), List.of(files.imageToken())));
       promptEncoder = new PromptEncoder(files.chatTemplate(), tokenizer, files.imageToken());
@@ -87,8 +89,8 @@ final class OnnxWeights implements AutoCloseable {
   }
 
   /**
-   * Returns whether a text may be complete to a full stop with this token at its end where it was
-   * not before; asking the text itself takes far longer.
+   * Returns whether a sentence may be complete with this token at its end where it was not before;
+   * asking the text itself takes far longer.
    */
   boolean mayEndSentence(int token) {
     return token >= mayEndSentence.length || mayEndSentence[token];
@@ -96,7 +98,7 @@ final class OnnxWeights implements AutoCloseable {
 
   /** Parts of characters decode to no character, so what they will be is not known. */
   private static boolean mayEndSentence(String piece) {
-    return piece.isEmpty() || piece.indexOf('\uFFFD') >= 0 || Sentences.hasFullStop(piece);
+    return piece.isEmpty() || piece.indexOf('\uFFFD') >= 0 || Sentences.mayComplete(piece);
   }
 
   /** Predictors serve one thread at a time; almost all embeddings are asked for once. */

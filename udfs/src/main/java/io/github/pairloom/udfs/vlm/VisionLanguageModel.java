@@ -87,13 +87,8 @@ public interface VisionLanguageModel extends AutoCloseable {
    * @param key root of the draws, each addressed by its token's position in the response
    */
   default Generation generate(
-      int[] prompt,
-      ImageView view,
-      int[] prefix,
-      Continuation continuation,
-      Sampling sampling,
-      KeyedRandom key) {
-    Cut cut = new Cut(prefix, prefix.length, continuation, key);
+      int[] prompt, ImageView view, int[] prefix, Sampling sampling, KeyedRandom key) {
+    Cut cut = Cut.ofResponse(prefix, prefix.length, key);
     return await(complete(new Passage(prompt, view, List.of(cut), sampling))).get(0);
   }
 

@@ -10,7 +10,6 @@ import io.github.pairloom.udfs.DemoFiles.Scene;
 import io.github.pairloom.udfs.image.BadImageException;
 import io.github.pairloom.udfs.image.ImageDefect;
 import io.github.pairloom.udfs.text.ContentWords;
-import io.github.pairloom.udfs.vlm.Continuation;
 import io.github.pairloom.udfs.vlm.Generation;
 import io.github.pairloom.udfs.vlm.ImageFeatures;
 import io.github.pairloom.udfs.vlm.ImageView;
@@ -179,9 +178,13 @@ class TestRetrieval {
     for (int limit = 2; limit <= 40; limit++) {
       Retrieval strategy =
           new Retrieval(new Neighbourhood(5, 0.99), 1, "", KEPT, new Sampling(0, 1, limit));
-      Rejection rejection = demo.reject(strategy, input).get(0);
-      cutOff += rejection.cutOff() ? 1 : 0;
-      whole += rejection.cutOff() ? 0 : 1;
+      try {
+        assertFalse(demo.reject(strategy, input).get(0).cutOff());
+        whole++;
+      } catch (NoPairException e) {
+        assertEquals("cut off", e.getMessage());
+        cutOff++;
+      }
     }
     assertTrue(cutOff > 0 && whole > 25, cutOff + " cut off, " + whole + " not");
   }
@@ -202,7 +205,6 @@ class TestRetrieval {
             demo.model.prompt(List.of(), input.prompt() + " " + masked),
             ImageView.full(seen),
             new int[0],
-            Continuation.OF_RESPONSE,
             new Sampling(0, 1, 40),
             input.key());
     assertEquals(written.text().strip(), rejection.text());

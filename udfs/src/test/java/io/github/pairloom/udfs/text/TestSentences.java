@@ -28,6 +28,14 @@ class TestSentences {
             "Fruit, e.g. apples.",
             "Dr. Smith and Mrs. Jones.",
             "1. A cat.",
+            "B. A red car.",
+            "C) Both.",
+            "Fruit, e.g., apples.",
+            "The U.S. Army and J. Smith.",
+            "It is St. Peter's.",
+            "Hunde, z. B. Pudel.",
+            "See a.com/watch?v=x.",
+            "Note: a != b.",
             "He said \"Yes.\" and left.")) {
       assertEquals(List.of(sentence), Sentences.split(sentence));
     }
@@ -61,14 +69,28 @@ class TestSentences {
   }
 
   @Test
-  void fullStopsOfAllFormsEndAText() {
+  void aTextIsCompleteWhereASentenceEndsWhateverFollows() {
     for (String text :
-        List.of("A cat.", "A cat.\n", "\"A cat.\"", "(x.) ", "\u732B\u3002", "\uFF0E", "\uFF61")) {
-      assertTrue(Sentences.endsAtFullStop(text), text);
+        List.of(
+            "A cat.",
+            " No.",
+            "A cat!",
+            "Why?",
+            "\"A cat.\"",
+            "(x.)",
+            "\n- a cat\n",
+            "\u732B\u3002",
+            "\u732B\uFF0E",
+            "\u092C\u093F\u0932\u094D\u0932\u0940\u0964")) {
+      assertEquals(text.stripTrailing().length(), Sentences.completeAt(text), text);
     }
-    for (String text : List.of("", " ", "A cat", "A cat!", "e.g", "a. b", "\"")) {
-      assertFalse(Sentences.endsAtFullStop(text), text);
+    for (String text :
+        List.of("", " ", "\n", "A cat", "It is Dr.", "2.", "About 3.", "e.g.", "B.", "\"")) {
+      assertEquals(-1, Sentences.completeAt(text), text);
     }
+    assertEquals("About 3.".length(), Sentences.completeAt("About 3. The"));
+    assertEquals(-1, Sentences.completeAt("About 3.5"));
+    assertEquals("\n- a cat".length(), Sentences.completeAt("\n- a cat\n- a"));
   }
 
   @Test

@@ -244,11 +244,7 @@ class TestEngine {
           }
         };
     Passage bad =
-        passages
-            .get(7)
-            .with(
-                List.of(
-                    new Cut(new int[] {poison}, 1, Continuation.OF_SENTENCE, KeyedRandom.of(1))));
+        passages.get(7).with(List.of(Cut.ofSentence(new int[] {poison}, 1, "", KeyedRandom.of(1))));
     ModelMetrics metrics = new ModelMetrics();
     Engine engine = new Engine(weights, picky, weights.capabilities, BATCHING, metrics);
     try (engine) {
@@ -399,7 +395,32 @@ class TestEngine {
               }
             });
     assertFalse(found.gaps(), found::toString);
+    assertFalse(found.pads(), found::toString);
     assertEquals(Masking.ATTENTION, found.masking());
+  }
+
+  @Test
+  void aDecoderThatTakesTheMaskForALengthIsFoundOut() throws OrtException {
+    Capabilities found =
+        probe(
+            new DecoderInTheWay() {
+              @Override
+              void before(DecoderBatch batch) {
+                int places = batch.past() + batch.length();
+                for (int row = 0; row < batch.rows(); row++) {
+                  int ones = 0;
+                  for (int i = 0; i < places; i++) {
+                    ones += (int) batch.mask().get(row * places + i);
+                  }
+                  for (int i = 0; i < places; i++) {
+                    batch.mask().put(row * places + i, i < ones ? 1 : 0);
+                  }
+                }
+              }
+            });
+    assertFalse(found.masks(), found::toString);
+    assertFalse(found.pads(), found::toString);
+    assertEquals(Masking.DROP, found.masking());
   }
 
   @Test
@@ -481,12 +502,9 @@ class TestEngine {
             .mapToObj(
                 c ->
                     c == 3
-                        ? new Cut(tokens, 0, Continuation.OF_RESPONSE, draws.with("free"))
-                        : new Cut(
-                            tokens,
-                            draws.below(tokens.length + 1, 10 + c),
-                            Continuation.OF_SENTENCE,
-                            draws.with(c)))
+                        ? Cut.ofResponse(tokens, 0, draws.with("free"))
+                        : Cut.ofSentence(
+                            tokens, draws.below(tokens.length + 1, 10 + c), "", draws.with(c)))
             .toList();
     Sampling sampling =
         switch (index % 4) {

@@ -96,8 +96,7 @@ class TestOnnxVisionLanguageModel {
     Scene scene = DemoFiles.scenes(1).get(0);
     ImageView view = ImageView.full(encode(scene));
     int[] prompt = model.prompt(List.of(), scene.prompt());
-    Generation generation =
-        model.generate(prompt, view, new int[0], Continuation.OF_RESPONSE, GREEDY, KEY);
+    Generation generation = model.generate(prompt, view, new int[0], GREEDY, KEY);
     int[] written = model.response(generation.text()).ids();
     float[][] logits = model.textLogits(concat(prompt, written), view, Masking.DROP);
     TokenChooser greedy = new TokenChooser(GREEDY, KEY, 0);
@@ -112,14 +111,10 @@ class TestOnnxVisionLanguageModel {
   void aContinuationOfASentenceStopsAtItsFullStop() {
     Scene scene = DemoFiles.scenes(1).get(0);
     ImageView view = ImageView.full(encode(scene));
+    Cut cut = Cut.ofSentence(new int[0], 0, "", KEY);
+    int[] prompt = model.prompt(List.of(), scene.prompt());
     Generation sentence =
-        model.generate(
-            model.prompt(List.of(), scene.prompt()),
-            view,
-            new int[0],
-            Continuation.OF_SENTENCE,
-            GREEDY,
-            KEY);
+        model.await(model.complete(new Passage(prompt, view, List.of(cut), GREEDY))).get(0);
     assertEquals(sentence.text().indexOf('.'), sentence.text().length() - 1, sentence.text());
   }
 
@@ -130,7 +125,7 @@ class TestOnnxVisionLanguageModel {
     int[] prompt = model.prompt(List.of(), scene.prompt());
     int[] all = model.response(describe(scene, view).text()).ids();
     int[] prefix = java.util.Arrays.copyOf(all, 3);
-    Generation rest = model.generate(prompt, view, prefix, Continuation.OF_RESPONSE, GREEDY, KEY);
+    Generation rest = model.generate(prompt, view, prefix, GREEDY, KEY);
     assertTrue(rest.text().startsWith(" "), "the space before a word is kept: " + rest.text());
     assertEquals(describe(scene, view).text(), decode(prefix) + rest.text());
   }
@@ -143,7 +138,6 @@ class TestOnnxVisionLanguageModel {
             model.prompt(List.of(), scene.prompt()),
             ImageView.full(encode(scene)),
             new int[0],
-            Continuation.OF_RESPONSE,
             new Sampling(0, 1, 3),
             KEY);
     assertTrue(generation.cutOff());
@@ -178,7 +172,6 @@ class TestOnnxVisionLanguageModel {
                             own.prompt(List.of(), scene.prompt()),
                             ImageView.full(own.await(own.encode(own.preprocess(scene.image())))),
                             new int[0],
-                            Continuation.OF_RESPONSE,
                             GREEDY,
                             KEY)
                         .text();
@@ -273,13 +266,7 @@ class TestOnnxVisionLanguageModel {
   }
 
   private Generation describe(Scene scene, ImageView view) {
-    return model.generate(
-        model.prompt(List.of(), scene.prompt()),
-        view,
-        new int[0],
-        Continuation.OF_RESPONSE,
-        GREEDY,
-        KEY);
+    return model.generate(model.prompt(List.of(), scene.prompt()), view, new int[0], GREEDY, KEY);
   }
 
   private String decode(int[] ids) {
