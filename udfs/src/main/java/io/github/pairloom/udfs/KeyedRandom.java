@@ -57,8 +57,9 @@ public record KeyedRandom(long key) {
 
   /** Returns a draw from the standard normal distribution (Box and Muller, 1958). */
   public double gaussian(long index) {
-    double radius = Math.sqrt(-2 * Math.log(1 - uniform(2 * index)));
-    return radius * Math.cos(2 * Math.PI * uniform(2 * index + 1));
+    // Noisy images are told by a hash, and Math's last bits may be another processor's own.
+    double radius = Math.sqrt(-2 * StrictMath.log(1 - uniform(2 * index)));
+    return radius * StrictMath.cos(2 * Math.PI * uniform(2 * index + 1));
   }
 
   /**

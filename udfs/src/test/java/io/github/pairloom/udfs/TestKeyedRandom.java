@@ -73,6 +73,16 @@ class TestKeyedRandom {
   }
 
   @Test
+  void gaussianDrawsHaveTheSameBitsOnEveryProcessor() {
+    KeyedRandom key = KeyedRandom.of(2).with("gaussian");
+    for (long i = 0; i < 1000; i++) {
+      double radius = Math.sqrt(-2 * StrictMath.log(1 - key.uniform(2 * i)));
+      double angle = 2 * Math.PI * key.uniform(2 * i + 1);
+      assertEquals(radius * StrictMath.cos(angle), key.gaussian(i));
+    }
+  }
+
+  @Test
   void gumbelDrawsHaveTheirMeanAndVariance() {
     KeyedRandom key = KeyedRandom.of(3).with("gumbel");
     double sum = 0;
