@@ -51,6 +51,14 @@ public final class ChatTemplate {
   private static final String PROBE_LEAK = "\uFDD1";
   private static final String DEFAULT_IMAGE_TOKEN = "<image>";
 
+  /** Files that may have the template, the first that has one counts. */
+  private static final List<String> PLACES =
+      List.of(
+          "chat_template.json",
+          "chat_template.jinja",
+          "processor_config.json",
+          "tokenizer_config.json");
+
   private final String source;
   private final String origin;
   private final Map<String, String> tokens;
@@ -83,27 +91,24 @@ public final class ChatTemplate {
   }
 
   /**
-   * Returns the chat template of a model folder: {@code chat_template} of {@code
-   * tokenizer_config.json} (a text, or a list of named ones of which {@code default} is taken),
-   * else of {@code chat_template.json}, else the text of {@code chat_template.jinja}.
+   * Returns the chat template of a model folder, as Hugging Face's processors find it: {@code
+   * chat_template} of {@code chat_template.json} (a text, or a list of named ones of which {@code
+   * default} is taken), else the text of {@code chat_template.jinja}, else {@code chat_template} of
+   * {@code processor_config.json}, else of {@code tokenizer_config.json}, whose template may be
+   * that of the language model alone, which knows no images.
    *
    * @throws IllegalArgumentException if the folder has none
    */
   public static ChatTemplate load(Path folder) throws IOException {
-    for (String name : List.of("tokenizer_config.json", "chat_template.json")) {
+    for (String name : PLACES) {
       Path file = folder.resolve(name);
-      Optional<JsonNode> config = ModelFolder.read(file);
-      if (config.isPresent() && config.get().has("chat_template")) {
-        String source = defaultTemplate(config.get().get("chat_template"), file);
-        return new ChatTemplate(source, file.toString(), tokens(folder));
+      Optional<String> source = read(file);
+      if (source.isPresent()) {
+        return new ChatTemplate(source.get(), file.toString(), tokens(folder));
       }
     }
-    Path file = folder.resolve("chat_template.jinja");
-    if (Files.exists(file)) {
-      return new ChatTemplate(Files.readString(file), file.toString(), tokens(folder));
-    }
     throw new IllegalArgumentException(
-        "Cannot find a chat template in %s: neither tokenizer_config.json nor chat_template.json has the key chat_template, and there is no chat_template.jinja. Set model.chat-template in the recipe."
+        "Cannot find a chat template in %s: there is no chat_template.jinja, and none of chat_template.json, processor_config.json and tokenizer_config.json has the key chat_template. Set model.chat-template in the recipe."
             .formatted(folder));
   }
 
@@ -224,6 +229,15 @@ public final class ChatTemplate {
   private String text(ChatMessage message) {
     String imageToken = tokens.getOrDefault("image_token", DEFAULT_IMAGE_TOKEN);
     return (imageToken + "\n").repeat(message.imageCount()) + message.text();
+  }
+
+  private static Optional<String> read(Path file) throws IOException {
+    if (file.toString().endsWith(".jinja")) {
+      return Files.exists(file) ? Optional.of(Files.readString(file)) : Optional.empty();
+    }
+    return ModelFolder.read(file)
+        .filter(config -> config.hasNonNull("chat_template"))
+        .map(config -> defaultTemplate(config.get("chat_template"), file));
   }
 
   private static String defaultTemplate(JsonNode value, Path file) {

@@ -206,31 +206,44 @@ class TestChatTemplate {
         assertThrows(IllegalArgumentException.class, () -> ChatTemplate.load(folder));
     assertTrue(refusal.getMessage().contains("Set model.chat-template"), refusal.getMessage());
 
-    Files.writeString(folder.resolve("chat_template.jinja"), "third");
-    assertEquals("third", ChatTemplate.load(folder).source());
-    Files.writeString(folder.resolve("chat_template.json"), "{\"chat_template\": \"second\"}");
-    assertEquals("second", ChatTemplate.load(folder).source());
     Path config = folder.resolve("tokenizer_config.json");
-    Files.writeString(config, "{\"bos_token\": \"<s>\"}");
-    assertEquals("second", ChatTemplate.load(folder).source());
+    Files.writeString(config, "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"x\"}]}");
+    refusal = assertThrows(IllegalArgumentException.class, () -> ChatTemplate.load(folder));
+    assertTrue(refusal.getMessage().contains("no template named default among [rag]"));
     Files.writeString(
         config,
         """
         {"bos_token": {"content": "<s>"}, "eos_token": "</s>", "pad_token": null,
          "chat_template": [{"name": "tool_use", "template": "tools"},
-                           {"name": "default", "template": "{{ bos_token }}first{{ eos_token }}"}]}
+                           {"name": "default", "template": "{{ bos_token }}fourth{{ eos_token }}"}]}
         """);
     ChatTemplate template = ChatTemplate.load(folder);
-    assertEquals("<s>first</s>", template.render(QUESTION, true));
+    assertEquals("<s>fourth</s>", template.render(QUESTION, true));
     assertEquals("<s>", template.token("bos_token").orElseThrow());
     assertTrue(template.token("pad_token").isEmpty());
 
-    Files.writeString(config, "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"x\"}]}");
-    refusal = assertThrows(IllegalArgumentException.class, () -> ChatTemplate.load(folder));
-    assertTrue(refusal.getMessage().contains("no template named default among [rag]"));
+    Files.writeString(folder.resolve("processor_config.json"), "{\"chat_template\": \"third\"}");
+    assertEquals("third", ChatTemplate.load(folder).source(), "the tokenizer's may know no images");
+    Files.writeString(folder.resolve("chat_template.jinja"), "second");
+    assertEquals("second", ChatTemplate.load(folder).source());
+    Files.writeString(folder.resolve("chat_template.json"), "{\"chat_template\": \"first\"}");
+    assertEquals("first", ChatTemplate.load(folder).source());
+
     Files.writeString(config, "{\"chat_template\": ");
     refusal = assertThrows(IllegalArgumentException.class, () -> ChatTemplate.load(folder));
     assertTrue(refusal.getMessage().contains("not JSON"), refusal.getMessage());
+  }
+
+  @Test
+  void aTemplateThatIsNullIsNone(@TempDir Path folder) throws IOException {
+    Files.writeString(folder.resolve("chat_template.json"), "{\"chat_template\": null}");
+    Files.writeString(folder.resolve("tokenizer_config.json"), "{\"chat_template\": \"x\"}");
+    assertEquals("x", ChatTemplate.load(folder).source());
+    Files.writeString(folder.resolve("tokenizer_config.json"), "{\"chat_template\": null}");
+    IllegalArgumentException refusal =
+        assertThrows(IllegalArgumentException.class, () -> ChatTemplate.load(folder));
+    assertTrue(
+        refusal.getMessage().startsWith("Cannot find a chat template"), refusal.getMessage());
   }
 
   @Test
