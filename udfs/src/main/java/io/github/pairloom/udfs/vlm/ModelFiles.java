@@ -7,6 +7,7 @@ import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.image.ImagePreprocessor;
 import io.github.pairloom.udfs.onnx.OnnxEngine;
 import io.github.pairloom.udfs.text.ChatTemplate;
+import io.github.pairloom.udfs.text.TextTokenizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -156,12 +157,18 @@ public final class ModelFiles {
     return Files.exists(path) ? JSON.readTree(path.toFile()) : JSON.createObjectNode();
   }
 
-  /** Returns the ids that end a response: all that the model's files name. */
-  Set<Integer> endTokens() throws IOException {
+  /**
+   * Returns the ids that end a response: all that the model's files name. Configurations may name
+   * the end of a document alone, where the end of a turn is what the tokenizer calls its end.
+   *
+   * @param template with the tokens' spellings
+   */
+  Set<Integer> endTokens(ChatTemplate template, TextTokenizer tokenizer) throws IOException {
     Set<Integer> ends = new TreeSet<>();
     addIds(ends, json("generation_config.json").path("eos_token_id"));
     addIds(ends, json("config.json").path("eos_token_id"));
     addIds(ends, json("config.json").path("text_config").path("eos_token_id"));
+    template.token("eos_token").ifPresent(end -> tokenizer.idOf(end).ifPresent(ends::add));
     return ends;
   }
 

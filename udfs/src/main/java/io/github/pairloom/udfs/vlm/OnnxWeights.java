@@ -13,6 +13,7 @@ import ai.onnxruntime.OrtException;
 import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.image.ImagePreprocessor;
 import io.github.pairloom.udfs.onnx.OnnxEngine;
+import io.github.pairloom.udfs.text.ChatTemplate;
 import io.github.pairloom.udfs.text.PromptEncoder;
 import io.github.pairloom.udfs.text.Sentences;
 import io.github.pairloom.udfs.text.TextTokenizer;
@@ -51,11 +52,12 @@ final class OnnxWeights implements AutoCloseable {
     try {
       ModelFiles files = new ModelFiles(spec);
       identity = files.identity();
-      endTokens = files.endTokens();
       context = files.context();
       preprocessor = files.preprocessor();
       tokenizer = keep(TextTokenizer.open(files.folder(), List.of(files.imageToken())));
-      promptEncoder = new PromptEncoder(files.chatTemplate(), tokenizer, files.imageToken());
+      ChatTemplate template = files.chatTemplate();
+      promptEncoder = new PromptEncoder(template, tokenizer, files.imageToken());
+      endTokens = files.endTokens(template, tokenizer);
       visionEncoder = keep(OnnxEngine.load(files.visionEncoder(), device, threads));
       embedTokens = keep(OnnxEngine.load(files.embedTokens(), device, threads));
       embedder = keep(embedTokens.newPredictor(new NoopTranslator()));
