@@ -12,7 +12,7 @@ import java.util.Map;
  * @param recipeId SHA-256 (hex) of the recipe's settings that shape the row
  * @param seed root of all keyed draws
  * @param strategyParameters every parameter of the strategy, by its recipe key
- * @param modelId model folder or endpoint as the recipe names it
+ * @param modelId model folder or endpoint as the recipe names it, or {@link Response#SOURCE}
  * @param modelRevision SHA-256 (hex) over the model's files
  * @param promptTemplateSha256 SHA-256 (hex) of the chat template's text
  * @param sampling temperature, top-p, max-new-tokens, by recipe key
@@ -55,6 +55,26 @@ public record Provenance(
         promptTemplateSha256,
         sampling,
         done,
+        embedderId,
+        embedderRevision,
+        engine);
+  }
+
+  /**
+   * Returns the same for a text that the source gives: no model wrote it or was shown the image.
+   * Hashes of what belongs to a model are those of nothing.
+   */
+  public Provenance ofSource() {
+    String nothing = ContentId.of("");
+    return new Provenance(
+        recipeId,
+        seed,
+        strategyParameters,
+        Response.SOURCE,
+        nothing,
+        nothing,
+        Map.of(),
+        null,
         embedderId,
         embedderRevision,
         engine);

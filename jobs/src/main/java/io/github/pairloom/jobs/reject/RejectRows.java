@@ -247,6 +247,8 @@ record RejectRows(
     private CandidatePair pair(Row row, Sample sample, String reference, Rejection rejection) {
       int index = row.getAs("strategy_index");
       String chosen = rejection.chosen().map(Rejection.Better::text).orElse(reference);
+      String origin =
+          rejection.chosen().map(Rejection.Better::origin).orElse(CandidatePair.REFERENCE);
       boolean ofImage = strategy(index).rejectsImage();
       List<PairGates.Failure> failures =
           ofImage
@@ -279,12 +281,14 @@ record RejectRows(
           row.getAs("pair_id"),
           0,
           ofImage ? CandidatePair.IMAGE : CandidatePair.TEXT,
-          rejection.chosen().map(Rejection.Better::origin).orElse(CandidatePair.REFERENCE),
+          origin,
           rejection.judgement().orElse(null),
           failures.stream().map(PairGates.Failure::gate).toList(),
           failures.isEmpty() ? null : failures.get(0).gate(),
           failures.isEmpty() ? null : failures.get(0).found(),
-          provenances.get(index).with(rejection.transform()));
+          origin.equals(Rejection.Better.OFFLINE)
+              ? provenances.get(index).ofSource()
+              : provenances.get(index).with(rejection.transform()));
     }
 
     private CandidatePair failed(Row row, Sample sample, String chosen, Throwable failure) {
