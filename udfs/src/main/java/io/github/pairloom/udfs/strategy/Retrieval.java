@@ -61,7 +61,10 @@ public record Retrieval(
             defaults = "")
         String template,
     @Setting(
-            value = "Words that are not masked, case aside",
+            value =
+                "Words that are not masked, case aside; the default is English. Give those of the"
+                    + " texts' language: without any, whole clauses are rewritten. Where no space"
+                    + " is between words, a word is a letter",
             defaults =
                 "[a, an, the, this, that, these, those, it, its, he, she, they, his, her, their, we, you,"
                     + " i, who, which, what, where, there, here, is, are, was, were, be, been, being,"

@@ -35,8 +35,15 @@ class TestContentWords {
   }
 
   @Test
-  void aClauseWithoutSpacesIsOneWord() {
-    assertEquals(List.of(new Gap(0, 4)), ContentWords.gaps("\u6D77\u6EE9\u4E0A\u6709\u3002", KEPT));
+  void aWordIsALetterWhereNoSpaceIsBetweenWords() {
+    String text = "\u6D77\u6EE9\u4E0A\u6709cat\u3002";
+    assertEquals(List.of(new Gap(0, 7)), ContentWords.gaps(text, KEPT));
+    Set<String> kept = Set.of("\u4E0A", "\u6709");
+    assertEquals(List.of(new Gap(0, 2), new Gap(4, 7)), ContentWords.gaps(text, kept));
+    assertEquals(2, ContentWords.filling("\u684C\u5B50\u4E0A\u653E\u7740\u3002", "\u4E0A\u6709"));
+    String marked = "\u0E17\u0E35\u0E48";
+    assertEquals(
+        List.of(new Gap(3, 4)), ContentWords.gaps(marked + "\u0E19", Set.of(marked)), "Thai");
   }
 
   @Test
