@@ -56,9 +56,16 @@ public record Correctness(
             defaults = "false")
         boolean formatNegatives)
     implements RejectionStrategy {
-  /** A box counts before what stands around it. */
+  /** With braces in it, two deep, as a fraction of roots has them. */
+  private static final String BOXED = "(?:[^{}]++|\\{(?:[^{}]++|\\{[^{}]*+\\})*+\\})*+";
+
+  /** A whole box counts before what stands around it. Either part may be set in bold or italics. */
   static final String DEFAULT_ANSWER =
-      "\\\\boxed\\{([^{}]*)\\}|(?i:final answer)\\s*:\\s*((?!.*\\\\boxed\\{).+)";
+      "\\\\boxed\\{("
+          + BOXED
+          + ")\\}|(?i:final answer)[\\s*_]*+:[\\s*_]*+((?!.*\\\\boxed\\{"
+          + BOXED
+          + "\\}).+)";
 
   public Correctness {
     check(samples >= 2, "Invalid samples: %s (must be at least 2)", samples);

@@ -282,6 +282,30 @@ class TestJudged {
   }
 
   @Test
+  void answersInLatexAreComparedByWhatTheySay() {
+    assertTrue(Answers.same("50\\%", "50%"));
+    assertTrue(Answers.same("$\\$50$", "50"));
+    assertTrue(Answers.same("\\text{A}", "A"));
+    assertTrue(Answers.same("\\textbf{(B)}", "b"));
+    assertTrue(Answers.same("5\\mathrm{ cm}", "5 cm"));
+    assertTrue(Answers.same("\\frac{\\text{cats}}{\\text{dogs}}", "cats/dogs"));
+    assertFalse(Answers.same("\\frac{a+b}{c}", "a+b/c"));
+  }
+
+  @Test
+  void fractionsAreComparedByValue() {
+    for (String half :
+        List.of("\\frac{1}{2}", "\\dfrac{2}{4}.", "$\\tfrac{ 1 }{2}$", "0.5", "3 / 6")) {
+      assertTrue(Answers.same(half, "1/2"), half);
+    }
+    assertTrue(Answers.same("-\\frac{1}{2}", "\\frac{-1}{2}"));
+    assertFalse(Answers.same("\\frac{1}{3}", "0.3333"));
+    assertFalse(Answers.same("1\\frac{1}{2}", "11/2"));
+    assertFalse(Answers.same("1/0", "2/0"));
+    assertFalse(Answers.same("1/2/2020", "1/2"));
+  }
+
+  @Test
   void theLetterAIsAnAnswerAndNoArticle() {
     assertTrue(Answers.same("A", "(a)"));
     assertFalse(Answers.same("A", "B"));
@@ -302,10 +326,25 @@ class TestJudged {
             "Final answer:\n\\boxed{7}.",
             "Final answer: **$\\boxed{7}$**",
             "\\boxed{7}",
-            "final answer : 7")) {
+            "final answer : 7",
+            "**Final Answer:** 7",
+            "**Final Answer**: 7",
+            "_Final answer_:\n7")) {
       assertEquals(Optional.of("7"), strategy.answerIn(reference), reference);
     }
     assertEquals(Optional.empty(), strategy.answerIn("7"));
+  }
+
+  @Test
+  void aBoxHasBracesInItAndIsWholeOrNone() {
+    Correctness strategy = new Correctness(2, WILD, Correctness.DEFAULT_ANSWER, "", 3, false);
+    for (String answer :
+        List.of("\\text{A}", "\\frac{1}{2}", "\\frac{\\sqrt{3}}{2}", "\\{1, 2\\}")) {
+      String response = "Final answer: $\\boxed{" + answer + "}$";
+      assertEquals(Optional.of(answer), strategy.answerIn(response));
+    }
+    assertEquals(Optional.of("\\boxed{7"), strategy.answerIn("Final answer: \\boxed{7"));
+    assertEquals(Optional.empty(), strategy.answerIn("\\boxed{" + "{a}{".repeat(20_000)));
   }
 
   @Test
