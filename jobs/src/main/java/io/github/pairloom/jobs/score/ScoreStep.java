@@ -4,6 +4,7 @@ import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat_ws;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.sha2;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.when;
@@ -73,6 +74,23 @@ public final class ScoreStep implements Step {
             ? context.warehouse().latest(Table.SCORES).where(lit(false))
             : current(context).where(col("verdict").equalTo(PairScore.REJECTED_PREFERRED));
     return refused.select(col("pair_id").as("id"));
+  }
+
+  /**
+   * Returns the ids of the pairs that a scoring model is to read again, as it failed of what may
+   * pass: column {@code pair_id}, once for each such model. Scores are many, and these few or none.
+   */
+  public static Optional<Dataset<Row>> waiting(StepContext context) {
+    String[] one = {"pair_id", "settings_id", "model_id"};
+    Dataset<Row> current = current(context);
+    Column passing =
+        coalesce(
+            col("drop_reason").isin(context.recipe().recovery().again().toArray()), lit(false));
+    Dataset<Row> failed = current.where(passing).select("pair_id", "settings_id", "model_id");
+    // A model whose files are others by now may have both a score and an earlier fault.
+    Dataset<Row> waiting =
+        failed.join(current.where(not(passing)), one, "left_anti").select("pair_id");
+    return failed.isEmpty() ? Optional.empty() : Optional.of(waiting);
   }
 
   /**

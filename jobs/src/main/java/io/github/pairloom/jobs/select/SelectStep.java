@@ -48,11 +48,17 @@ import org.apache.spark.sql.Row;
  * ({@link Choice}), by what their prompts and chosen responses mean if the recipe asks for it
  * ({@link Diversity}, {@link Spread}).
  *
+ * <p>A pair whose score failed of what may pass waits for it, as a verdict would stand; so do the
+ * pairs in whose place it would be kept.
+ *
  * <p>Verdicts are written first. The kept pairs of a run that dies before these are written, too,
  * are added by the next one before it judges. A pair without a verdict that stands in {@code
  * preference_pairs}, as where {@code selections} was made anew, is kept.
  */
 public final class SelectStep implements Step {
+  /** Metric: pairs that get no verdict before a scoring model has read them again. */
+  private static final String WAITING = "waiting-for-score";
+
   @Override
   public String name() {
     return "select";
@@ -78,10 +84,16 @@ public final class SelectStep implements Step {
       judged = warehouse.latest(Table.SELECTIONS);
     }
     addLost(warehouse, joined(pairs, judged.where(col("drop_reason").isNull()), "left_semi"));
-    Dataset<Row> unjudged = without(pairs, judged);
+    Dataset<Row> all = without(pairs, judged);
+    Dataset<Row> waiting = waiting(context);
+    long waits = joined(all, waiting, "left_semi").count();
+    Dataset<Row> unjudged = without(all, waiting);
     Dataset<Row> kept = warehouse.latest(Table.PREFERENCE_PAIRS);
     checkCompared(warehouse, unjudged);
     Map<String, Double> metrics = new TreeMap<>();
+    if (waits > 0) {
+      metrics.put(WAITING, (double) waits);
+    }
     Dataset<Row> verdicts = verdicts(context, unjudged, kept, metrics).persist();
     try {
       Map<String, Long> dropped = new TreeMap<>();
@@ -102,7 +114,7 @@ public final class SelectStep implements Step {
         warehouse.append(
             Table.PREFERENCE_PAIRS, without(joined(unjudged, winners, "left_semi"), kept));
       }
-      return new StepResult(read, keptNow, dropped, Map.of(), candidates - read, metrics);
+      return new StepResult(read, keptNow, dropped, Map.of(), candidates - read - waits, metrics);
     } finally {
       verdicts.unpersist();
     }
@@ -113,8 +125,32 @@ public final class SelectStep implements Step {
     Warehouse warehouse = context.warehouse();
     Dataset<Row> pairs = warehouse.read(Table.PAIRS);
     Dataset<Row> judged = warehouse.read(Table.SELECTIONS);
-    return Optional.of(
-        Pending.rows(without(pairs, judged).count() + mended(pairs, judged).count()));
+    Dataset<Row> due = without(pairs, judged).select("pair_id").union(mended(pairs, judged));
+    return Optional.of(Pending.rows(without(due, waiting(context)).count()));
+  }
+
+  /** Returns the ids of the pairs that wait for a score, and of the duplicates of these. */
+  private static Dataset<Row> waiting(StepContext context) {
+    Dataset<Row> duplicates = duplicates(context.warehouse());
+    return ScoreStep.waiting(context)
+        .map(
+            failed ->
+                failed.union(
+                    duplicates
+                        .join(failed, col("duplicate_of").equalTo(col("pair_id")), "left_semi")
+                        .select("id")))
+        // Several queries ask for the few there are.
+        .map(Dataset::localCheckpoint)
+        // Spark leaves out what is done with rows that are known to be none.
+        .orElseGet(() -> duplicates.select(col("id").as("pair_id")).where(lit(false)));
+  }
+
+  /** Returns columns {@code id} and {@code duplicate_of} of pairs that step dedup drops. */
+  private static Dataset<Row> duplicates(Warehouse warehouse) {
+    return warehouse
+        .latest(Table.DUPLICATES)
+        .where(col("kind").equalTo("pair").and(col("duplicate_of").isNotNull()))
+        .select(col("id"), col("duplicate_of"));
   }
 
   /**
@@ -255,11 +291,7 @@ public final class SelectStep implements Step {
   /** Adds what steps score and dedup found to the reasons that pairs have of their own. */
   private static Dataset<Row> labelled(StepContext context, Dataset<Row> pairs) {
     Warehouse warehouse = context.warehouse();
-    Dataset<Row> duplicates =
-        warehouse
-            .latest(Table.DUPLICATES)
-            .where(col("kind").equalTo("pair").and(col("duplicate_of").isNotNull()))
-            .select(col("id"), col("duplicate_of"));
+    Dataset<Row> duplicates = duplicates(warehouse);
     Dataset<Row> contaminations = warehouse.latest(Table.CONTAMINATIONS);
     Dataset<Row> images = contaminations.where(col("kind").equalTo("image")).select("id");
     Dataset<Row> prompts = contaminations.where(col("kind").equalTo("pair")).select("id");

@@ -128,6 +128,9 @@ class TestScoreStep {
     Recipe recipe = Pairs.recipe(Pairs.MODEL, Pairs.SCORE, null, null);
     StepResult failed = new ScoreStep().run(again(recipe, List.of()));
     assertEquals(Map.of("image-missing", 2L), failed.quarantined());
+    assertTrue(ScoreStep.waiting(again(recipe, List.of())).isEmpty());
+    assertEquals(
+        2, ScoreStep.waiting(again(recipe, List.of("image-missing"))).orElseThrow().count());
     warehouse.append(
         Table.SELECTIONS,
         spark.createDataFrame(
@@ -144,6 +147,7 @@ class TestScoreStep {
     StepResult mended = new ScoreStep().run(again(recipe, List.of("image-missing")));
 
     assertEquals(2, mended.written());
+    assertTrue(ScoreStep.waiting(again(recipe, List.of("image-missing"))).isEmpty());
     assertEquals(
         Set.of(Pairs.id("kept"), Pairs.id("other")),
         warehouse.read(Table.SELECTIONS).collectAsList().stream()

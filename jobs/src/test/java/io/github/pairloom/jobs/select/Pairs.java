@@ -148,7 +148,7 @@ public final class Pairs {
         select,
         export,
         new ErrorBudget(0, 0),
-        new RecoverySettings(20000, 900, List.of()),
+        new RecoverySettings(20000, 900, List.of("image-unreadable")),
         RemoteSettings.DEFAULTS);
   }
 

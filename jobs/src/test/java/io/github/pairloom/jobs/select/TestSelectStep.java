@@ -13,6 +13,7 @@ import io.github.pairloom.jobs.recipe.DiversitySettings;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.recipe.SelectSettings;
 import io.github.pairloom.schemas.CandidatePair;
+import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.schemas.Transform;
@@ -78,7 +79,9 @@ class TestSelectStep {
         dubious,
         good,
         Pairs.dropped("i", "never-dissimilar"),
-        Pairs.dropped("j", "image-missing"));
+        Pairs.dropped("j", "image-missing"),
+        pair("k", "A bus.", "bdhs-attention", 1),
+        pair("l", "A bus.", "bdhs-attention", 2));
     warehouse.append(
         Table.CONTAMINATIONS,
         spark.createDataFrame(
@@ -86,15 +89,33 @@ class TestSelectStep {
             Table.CONTAMINATIONS.schema()));
     Row first = RowFactory.create("pair", id("d"), id("f"), id("f"), 1.0);
     Row second = RowFactory.create("pair", id("e"), id("f"), id("f"), 1.0);
+    Row third = RowFactory.create("pair", id("l"), id("k"), id("k"), 1.0);
     warehouse.append(
-        Table.DUPLICATES, spark.createDataFrame(List.of(first, second), Table.DUPLICATES.schema()));
+        Table.DUPLICATES,
+        spark.createDataFrame(List.of(first, second, third), Table.DUPLICATES.schema()));
     Pairs.addScore(warehouse, good, -1, -9);
     Pairs.addScore(warehouse, dubious, -9, -1);
+    warehouse.append(
+        Table.SCORES,
+        PairScore.CODEC,
+        List.of(
+            PairScore.dropped(
+                id("score of k"),
+                id("k"),
+                id("sample"),
+                id("image"),
+                "image-unreadable",
+                null,
+                Pairs.scorer(Pairs.MODEL, Pairs.SCORE),
+                Map.of())));
 
     StepResult result = select();
 
     assertEquals(10, result.read());
     assertEquals(3, result.written());
+    assertEquals(0, result.alreadyDone());
+    // The one that is to be scored again, and the one in whose place it would be kept.
+    assertEquals(Map.of("waiting-for-score", 2.0), result.metrics());
     assertEquals(
         Map.of(
             "contaminated-image", 2L,
@@ -126,7 +147,8 @@ class TestSelectStep {
 
     long keptVersion = warehouse.version(Table.PREFERENCE_PAIRS);
     long verdictVersion = warehouse.version(Table.SELECTIONS);
-    assertEquals(new StepResult(0, 0, Map.of(), Map.of(), 10, Map.of()), select());
+    assertEquals(
+        new StepResult(0, 0, Map.of(), Map.of(), 10, Map.of("waiting-for-score", 2.0)), select());
     assertEquals(keptVersion, warehouse.version(Table.PREFERENCE_PAIRS));
     assertEquals(verdictVersion, warehouse.version(Table.SELECTIONS));
   }
@@ -640,7 +662,7 @@ class TestSelectStep {
   }
 
   private static String nameOf(String id) {
-    return "abcdefghij"
+    return "abcdefghijkl"
         .chars()
         .mapToObj(Character::toString)
         .filter(name -> id(name).equals(id))
