@@ -6,10 +6,15 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import java.util.List;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.ml.clustering.KMeans;
 import org.apache.spark.ml.clustering.KMeansModel;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 
 /**
  * Clusters of vectors by k-means on a drawn sample of bounded size. The sample is one partition in
@@ -63,8 +68,12 @@ public final class VectorClusters {
                     .orderBy(xxhash64(lit(seed), col("content_id")), col("content_id"))
                     .limit(most))
             .select(FEATURES);
-    List<Row> rows = drawn.collectAsList();
-    return vectors.sparkSession().createDataFrame(rows, drawn.schema()).coalesce(1);
+    SparkSession spark = vectors.sparkSession();
+    // In a task they could be more than Spark sends with one (spark.rpc.message.maxSize).
+    Broadcast<List<Row>> rows =
+        JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(drawn.collectAsList());
+    MapPartitionsFunction<Long, Row> all = one -> rows.value().iterator();
+    return spark.range(0, 1, 1, 1).mapPartitions(all, Encoders.row(drawn.schema()));
   }
 
   /**
