@@ -53,10 +53,13 @@ public final class ScoreStep implements Step {
     models.forEach(context::checkDevices);
     Dataset<Row> pairs = usable(context);
     ModelCounters counters = ModelCounters.register(context.spark());
+    // Before any of them reads: what is wrong with the last one is to be known at once.
+    List<PairScore.Scorer> scorers =
+        models.stream().map(spec -> scorer(context.recipe(), spec)).toList();
     // One model after the other: an executor need not hold several at once.
     StepResult all = new StepResult(0, 0, Map.of(), Map.of(), 0, Map.of());
-    for (ModelSpec model : models) {
-      all = sum(all, score(context, pairs, model, counters));
+    for (int i = 0; i < models.size(); i++) {
+      all = sum(all, score(context, pairs, models.get(i), scorers.get(i), counters));
     }
     if (all.read() + all.alreadyDone() == 0) {
       throw nothingToScore(context);
@@ -183,9 +186,12 @@ public final class ScoreStep implements Step {
   }
 
   private static StepResult score(
-      StepContext context, Dataset<Row> pairs, ModelSpec spec, ModelCounters counters) {
+      StepContext context,
+      Dataset<Row> pairs,
+      ModelSpec spec,
+      PairScore.Scorer scorer,
+      ModelCounters counters) {
     Recipe recipe = context.recipe();
-    PairScore.Scorer scorer = scorer(recipe, spec);
     Dataset<Row> candidates = candidates(context, pairs, scorer);
     return ModelRows.run(
         context,

@@ -1,6 +1,7 @@
 package io.github.pairloom.jobs.score;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.pairloom.jobs.StepContext;
@@ -17,6 +18,7 @@ import io.github.pairloom.schemas.Image;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
 import io.github.pairloom.schemas.Transform;
+import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.vlm.Batching;
 import io.github.pairloom.udfs.vlm.ModelSpec;
 import java.io.IOException;
@@ -74,6 +76,9 @@ class TestScoreStep {
                 Map.of("noise-steps", "500", "noise-key", "7"),
                 Pairs.id("pixels"),
                 null)));
+    StepContext withoutTheLast = context(Pairs.MODEL, List.of(Pairs.MODEL, OTHER));
+    assertThrows(ModelException.class, () -> new ScoreStep().run(withoutTheLast));
+    assertTrue(warehouse.read(Table.SCORES).isEmpty(), "before the first has read anything");
     ModelSpec darker = darker();
     StepResult one = new ScoreStep().run(context(Pairs.MODEL, List.of()));
 
