@@ -19,12 +19,16 @@ import io.github.pairloom.schemas.CandidatePair;
 import io.github.pairloom.schemas.PairScore;
 import io.github.pairloom.schemas.Table;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -45,9 +49,18 @@ final class Comparison {
           "preferred %",
           "dropped");
 
+  /** Digits of a recipe id, enough to tell it from others. */
+  private static final int RECIPE_DIGITS = 8;
+
+  /** Most characters of a parameter's value: it may be a whole template. */
+  private static final int WIDTH = 24;
+
   private Comparison() {}
 
-  /** Returns the table, or empty if fewer than two strategies have made pairs. */
+  /**
+   * Returns the table, or empty if fewer than two strategies have made pairs; those of one name
+   * count apart where anything else that shapes a pair is another.
+   */
   static Optional<TextTable> of(StepContext context) {
     Warehouse warehouse = context.warehouse();
     Column parameters = col("provenance.strategy_parameters");
@@ -90,6 +103,7 @@ final class Comparison {
         all.groupBy("recipe")
             .agg(
                 first("label").as("label"),
+                first(parameters).as("parameters"),
                 count(lit(1)).as("pairs"),
                 count(when(usable, 1)).as("usable"),
                 count(when(col("judged").isNotNull().and(col("verdict").isNull()), 1))
@@ -103,12 +117,54 @@ final class Comparison {
                 avg(col("preferred").multiply(100)).as("preferred"))
             .orderBy("label", "recipe")
             .collectAsList();
-    if (rows.stream().map(row -> row.getAs("label")).distinct().count() < 2) {
+    if (rows.size() < 2) {
       return Optional.empty();
     }
+    List<String> labels = labels(rows);
     Map<String, List<String>> reasons = reasons(all);
     return Optional.of(
-        new TextTable(COLUMNS, rows.stream().map(row -> cells(row, reasons)).toList()));
+        new TextTable(
+            COLUMNS,
+            IntStream.range(0, rows.size())
+                .mapToObj(i -> cells(labels.get(i), rows.get(i), reasons))
+                .toList()));
+  }
+
+  /** Returns what tells each row from all others. */
+  private static List<String> labels(List<Row> rows) {
+    List<String> labels = rows.stream().map(row -> label(row, rows)).toList();
+    return IntStream.range(0, rows.size())
+        .mapToObj(
+            i ->
+                Collections.frequency(labels, labels.get(i)) == 1
+                    ? labels.get(i)
+                    : labels.get(i)
+                        + ", "
+                        + rows.get(i).<String>getAs("recipe").substring(0, RECIPE_DIGITS))
+        .toList();
+  }
+
+  /** Returns a row's label, with the parameters of its own among rows that have the same. */
+  private static String label(Row row, List<Row> rows) {
+    String label = row.getAs("label");
+    List<Map<String, String>> alike =
+        rows.stream()
+            .filter(other -> label.equals(other.<String>getAs("label")))
+            .map(Comparison::parameters)
+            .toList();
+    return Stream.concat(
+            Stream.of(label),
+            parameters(row).entrySet().stream()
+                .filter(
+                    own ->
+                        alike.stream()
+                            .anyMatch(other -> !own.getValue().equals(other.get(own.getKey()))))
+                .map(own -> own.getKey() + "=" + Texts.cut(Texts.plain(own.getValue()), WIDTH)))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static Map<String, String> parameters(Row row) {
+    return new TreeMap<>(row.<String, String>getJavaMap(row.fieldIndex("parameters")));
   }
 
   private static Map<String, List<String>> reasons(Dataset<Row> all) {
@@ -126,9 +182,9 @@ final class Comparison {
     return reasons;
   }
 
-  private static List<String> cells(Row row, Map<String, List<String>> reasons) {
+  private static List<String> cells(String label, Row row, Map<String, List<String>> reasons) {
     return List.of(
-        row.getAs("label"),
+        label,
         Long.toString(row.getAs("pairs")),
         Long.toString(row.getAs("usable")),
         Long.toString(row.getAs("selected")),

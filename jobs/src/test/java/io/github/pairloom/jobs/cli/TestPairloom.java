@@ -1,18 +1,29 @@
 package io.github.pairloom.jobs.cli;
 
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.map;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import io.github.pairloom.jobs.StepContext;
+import io.github.pairloom.jobs.Warehouse;
+import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.schemas.Table;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -124,6 +135,35 @@ class TestPairloom {
     String other = "model.sha256=" + "0".repeat(64);
     assertEquals(1, pairloom("plan", recipe(1).toString(), "--set", other, "--warehouse", nowhere));
     assertTrue(err.startsWith("Cannot use model ") && !err.contains("--verbose"), err);
+  }
+
+  @Test
+  void strategiesOfOneNameAreToldApartByWhatTheyDifferIn() {
+    Warehouse warehouse = Pairs.warehouse(spark, folder.resolve("warehouse"));
+    StepContext context = Pairs.context(spark, warehouse, new ExportSettings(List.of(), "", 0));
+    Pairs.add(warehouse, Pairs.pair("a", "A boat.", "bdhs-noise", 1));
+    assertTrue(Comparison.of(context).isEmpty(), "one alone");
+    Dataset<Row> one = warehouse.latest(Table.PAIRS);
+
+    warehouse.append(Table.PAIRS, madeBy(one, "b").union(madeBy(one, "c")));
+
+    assertEquals(
+        Set.of(
+            "bdhs-noise, mask-rate=0.99",
+            "bdhs-noise, mask-rate=0.5, " + Pairs.id("b").substring(0, 8),
+            "bdhs-noise, mask-rate=0.5, " + Pairs.id("c").substring(0, 8)),
+        Comparison.of(context).orElseThrow().rows().stream()
+            .map(cells -> cells.get(0))
+            .collect(Collectors.toSet()));
+  }
+
+  /** Returns {@code pairs} as another recipe makes them, at a mask rate of its own. */
+  private static Dataset<Row> madeBy(Dataset<Row> pairs, String recipe) {
+    return pairs.withColumn(
+        "provenance",
+        col("provenance")
+            .withField("recipe_id", lit(Pairs.id(recipe)))
+            .withField("strategy_parameters", map(lit("mask-rate"), lit("0.5"))));
   }
 
   /** Writes a recipe about the first demo scenes. */
