@@ -30,8 +30,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
- * Embeds texts with a sentence-transformers model: a BERT-like encoder, its token states averaged
- * and scaled to length 1 (Reimers and Gurevych, EMNLP 2019).
+ * Embeds texts with a sentence-transformers model: a BERT-like encoder, its token states averaged,
+ * or the first of them where the model says so, and scaled to length 1 (Reimers and Gurevych, EMNLP
+ * 2019).
  *
  * <p>Texts go through the model one at a time: the quantised MiniLM scales its activations over the
  * whole input, so in a batch a text's embedding would depend on its neighbours.
@@ -45,6 +46,11 @@ public final class SentenceEmbedder implements AutoCloseable {
 
   private static final String MINILM_MODEL = "/all-minilm-l6-v2-q.onnx";
   private static final String MINILM_TOKENIZER = "/all-minilm-l6-v2-q-tokenizer.json";
+
+  /** The key of {@code 1_Pooling/config.json} by which the first token's state is taken. */
+  private static final String FIRST_TOKEN = "pooling_mode_cls_token";
+
+  private static final String MEAN = "pooling_mode_mean_tokens";
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -63,9 +69,14 @@ public final class SentenceEmbedder implements AutoCloseable {
 
   private record Key(String name, int threads) {}
 
-  /** What all tasks share. */
+  /**
+   * What all tasks share.
+   *
+   * @param pooling {@link #MEAN} or {@link #FIRST_TOKEN}
+   */
   private record Loaded(
       String revision,
+      String pooling,
       HuggingFaceTokenizer tokenizer,
       Map<String, String> harmless,
       Model model,
@@ -81,9 +92,10 @@ public final class SentenceEmbedder implements AutoCloseable {
    * Opens a model.
    *
    * @param name {@link SimilaritySettings#MINILM}, or a folder with {@code model.onnx} (or {@code
-   *     onnx/model.onnx}) and {@code tokenizer.json}
+   *     onnx/model.onnx}) and {@code tokenizer.json}; {@code 1_Pooling/config.json} and {@code
+   *     modules.json} are heeded
    * @param threads intra-op threads
-   * @throws ModelException if it cannot be loaded
+   * @throws ModelException if it cannot be loaded, or makes its embeddings in another way
    */
   public static SentenceEmbedder open(String name, int threads) {
     Loaded loaded = LOADED.computeIfAbsent(new Key(name, threads), SentenceEmbedder::load);
@@ -141,13 +153,15 @@ public final class SentenceEmbedder implements AutoCloseable {
     Path vocabulary = folder.resolve("tokenizer.json");
     Model model = OnnxEngine.load(graph, Device.cpu(), threads);
     try {
-      String revision = revision(graph, vocabulary);
+      String pooling = pooling(folder);
+      String revision = revision(graph, vocabulary, pooling);
       HuggingFaceTokenizer tokenizer =
           HuggingFaceTokenizer.newInstance(
               vocabulary,
               Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"));
       return new Loaded(
           revision,
+          pooling,
           tokenizer,
           harmless(vocabulary),
           model,
@@ -164,14 +178,52 @@ public final class SentenceEmbedder implements AutoCloseable {
     }
   }
 
+  /**
+   * Returns how the states of a text's tokens become one.
+   *
+   * @throws ModelException if this is neither of the two ways, or not all that is done
+   */
+  private static String pooling(Path folder) throws IOException {
+    Path modules = folder.resolve("modules.json");
+    if (Files.exists(modules)) {
+      for (JsonNode module : JSON.readTree(modules.toFile())) {
+        String type = module.path("type").asText();
+        if (type.endsWith(".Dense")) {
+          throw new ModelException(
+              "modules.json has %s (%s), a layer after the graph, which is not supported. Name a model without it"
+                  .formatted(type, module.path("path").asText()));
+        }
+      }
+    }
+    Path config = folder.resolve("1_Pooling").resolve("config.json");
+    if (!Files.exists(config)) {
+      return MEAN;
+    }
+    List<String> modes =
+        JSON.readTree(config.toFile()).properties().stream()
+            .filter(key -> key.getKey().startsWith("pooling_mode") && key.getValue().asBoolean())
+            .map(Map.Entry::getKey)
+            .toList();
+    if (!modes.equals(List.of(MEAN)) && !modes.equals(List.of(FIRST_TOKEN))) {
+      throw new ModelException(
+          "1_Pooling/config.json sets %s, supported is one of %s and %s. Name a model that has one of these"
+              .formatted(modes, MEAN, FIRST_TOKEN));
+    }
+    return modes.get(0);
+  }
+
   /** Returns the SHA-256 over graph and tokenizer, then names and bytes of what may be weights. */
-  private static String revision(Path graph, Path vocabulary) throws IOException {
+  private static String revision(Path graph, Path vocabulary, String pooling) throws IOException {
     ContentId revision =
         new ContentId().add(Files.readAllBytes(graph)).add(Files.readAllBytes(vocabulary));
     for (Path file : OnnxEngine.files(graph)) {
       if (!Files.isSameFile(file, graph) && !Files.isSameFile(file, vocabulary)) {
         revision.add(file.getFileName().toString()).add(ContentId.of(file));
       }
+    }
+    if (!pooling.equals(MEAN)) {
+      // Its file may lie beside the graph's folder, and does not count then.
+      revision.add(pooling);
     }
     return revision.toHex();
   }
@@ -208,7 +260,7 @@ public final class SentenceEmbedder implements AutoCloseable {
     Encoding encoding = loaded.tokenizer.encode(plain);
     long[] ids = encoding.getIds();
     if (ids.length <= MAX_TOKENS) {
-      return normalise(states(ids));
+      return normalise(pooled(ids));
     }
     // Each window gets the markers that the whole text has at its ends.
     long[] inner = Arrays.copyOfRange(ids, 1, ids.length - 1);
@@ -220,17 +272,17 @@ public final class SentenceEmbedder implements AutoCloseable {
       window[0] = ids[0];
       System.arraycopy(inner, from, window, 1, to - from);
       window[window.length - 1] = ids[ids.length - 1];
-      float[] mean = states(window);
-      total = total == null ? new float[mean.length] : total;
-      for (int i = 0; i < mean.length; i++) {
-        total[i] += mean[i] * (to - from);
+      float[] part = pooled(window);
+      total = total == null ? new float[part.length] : total;
+      for (int i = 0; i < part.length; i++) {
+        total[i] += part[i] * (to - from);
       }
     }
     return normalise(total);
   }
 
-  /** Returns the mean of the last hidden states over all tokens. */
-  private float[] states(long[] ids) {
+  /** Returns what the last hidden states of all tokens come to. */
+  private float[] pooled(long[] ids) {
     try (NDManager manager = loaded.model.getNDManager().newSubManager()) {
       Shape shape = new Shape(1, ids.length);
       NDList inputs = new NDList();
@@ -252,8 +304,9 @@ public final class SentenceEmbedder implements AutoCloseable {
       }
       try (NDList outputs = predictor.predict(inputs)) {
         NDArray states = outputs.get(0);
-        return mean(
-            states.toFloatArray(), (int) states.getShape().get(states.getShape().dimension() - 1));
+        int width = (int) states.getShape().get(states.getShape().dimension() - 1);
+        float[] values = states.toFloatArray();
+        return loaded.pooling.equals(MEAN) ? mean(values, width) : Arrays.copyOf(values, width);
       }
     } catch (TranslateException e) {
       throw new ModelException("Sentence embedding failed: " + e.getMessage(), e);

@@ -15,7 +15,8 @@ public record SimilaritySettings(
     @Setting(
             value =
                 "Sentence embedding model: minilm (on the class path), or a folder with model.onnx"
-                    + " and tokenizer.json",
+                    + " and tokenizer.json; its token states are averaged, or the first is taken"
+                    + " where its 1_Pooling/config.json says so",
             defaults = "minilm")
         String model,
     @Setting(

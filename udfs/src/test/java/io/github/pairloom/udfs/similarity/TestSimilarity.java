@@ -2,6 +2,8 @@ package io.github.pairloom.udfs.similarity;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,6 +13,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -121,6 +124,54 @@ class TestSimilarity {
             ModelException.class, () -> SentenceEmbedder.open(weights.toString(), 1, minilm));
     assertTrue(e.getMessage().contains(weights + ": its files have SHA-256"), e.getMessage());
     assertTrue(e.getMessage().contains(minilm + " on the driver"), e.getMessage());
+  }
+
+  @Test
+  void statesArePooledAsTheModelSaysAndWhatIsNotSupportedIsNamed(@TempDir Path parent)
+      throws IOException {
+    Path first = pooling(parent.resolve("first"), "pooling_mode_cls_token");
+    Path mean = pooling(parent.resolve("mean"), "pooling_mode_mean_tokens");
+    Path most = pooling(parent.resolve("most"), "pooling_mode_max_tokens");
+    Path dense = folder(parent.resolve("dense"));
+    Files.writeString(
+        dense.resolve("modules.json"),
+        """
+        [{"idx": 0, "path": "", "type": "sentence_transformers.models.Transformer"},
+         {"idx": 2, "path": "2_Dense", "type": "sentence_transformers.models.Dense"}]
+        """);
+
+    try (SentenceEmbedder minilm = SentenceEmbedder.open(SimilaritySettings.MINILM, 1);
+        SentenceEmbedder other = SentenceEmbedder.open(first.toString(), 1);
+        SentenceEmbedder same = SentenceEmbedder.open(mean.toString(), 1)) {
+      assertArrayEquals(minilm.embed(LONG), same.embed(LONG));
+      assertFalse(Arrays.equals(minilm.embed(LONG), other.embed(LONG)));
+      assertEquals(384, other.embed(LONG).length);
+    }
+    Files.createDirectories(first.resolve("onnx"));
+    Files.move(first.resolve("model.onnx"), first.resolve("onnx/model.onnx"));
+    // Another name of the folder: a model that is loaded stays.
+    assertNotEquals(
+        revision(SimilaritySettings.MINILM), revision(first.resolve("../first").toString()));
+    assertRefused(most, "1_Pooling/config.json sets [pooling_mode_max_tokens]");
+    assertRefused(dense, "sentence_transformers.models.Dense (2_Dense)");
+  }
+
+  private static void assertRefused(Path folder, String why) {
+    ModelException e =
+        assertThrows(ModelException.class, () -> SentenceEmbedder.open(folder.toString(), 1));
+    assertTrue(e.getMessage().contains(folder + ": ") && e.getMessage().contains(why), e::toString);
+  }
+
+  private static Path pooling(Path folder, String mode) throws IOException {
+    Path config = folder(folder).resolve("1_Pooling/config.json");
+    Files.createDirectories(config.getParent());
+    Files.writeString(
+        config,
+        """
+        {"word_embedding_dimension": 384, "%s": true, "pooling_mode_lasttoken": false}
+        """
+            .formatted(mode));
+    return folder;
   }
 
   private static Path folder(Path folder) throws IOException {
