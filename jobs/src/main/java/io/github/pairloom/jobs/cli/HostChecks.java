@@ -68,13 +68,18 @@ final class HostChecks {
     }
     String found =
         String.format(Locale.ROOT, "heap %.0f MiB of the machine's %.0f MiB", heap, machine);
+    // Under spark-submit the heap is Spark's to set; its launcher does not look at our variable.
+    boolean submitted = System.getProperty("spark.submit.deployMode") != null;
+    String setting = submitted ? "--driver-memory " : "PAIRLOOM_MEMORY=";
     if (heap < LEAST_HEAP_MIB) {
-      return new Finding("memory", found, "Give more heap: PAIRLOOM_MEMORY=4g");
+      return new Finding("memory", found, "Give more heap: " + setting + "4g");
     }
     return heap + NATIVE_MIB <= machine
         ? Finding.ok("memory", found)
         : new Finding(
-            "memory", found, "Leave 1 GiB for the model: set PAIRLOOM_MEMORY to less, such as 2g");
+            "memory",
+            found,
+            "Leave 1 GiB for the model: give less heap, such as " + setting + "2g");
   }
 
   /** Looks whether files can be made in a folder, or in the nearest one that is there. */
