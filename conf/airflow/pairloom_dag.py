@@ -13,6 +13,10 @@ Exit codes: 2 is a mistake in the recipe, 3 means more bad rows than the recipe 
 spending is reached. Trying again helps none of them; after 2 and 4 it costs a minute, after 3 the work
 on the batch that went over. What earlier tries committed counts against the limit on bad rows.
 
+On a standalone cluster the connection's deploy mode must be client. For a driver in the cluster the provider
+asks the master's REST server, which conf/cluster/master.conf turns off: the task would fail while its driver
+runs on, and a retry would start a second one.
+
 Where the connection's deploy mode is cluster on YARN, newer providers (those that know the argument
 `durable`) want yarn_track_via_rm_api=True or durable=False as well.
 """
