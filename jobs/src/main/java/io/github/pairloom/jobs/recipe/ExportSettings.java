@@ -4,11 +4,12 @@ import static io.github.pairloom.schemas.Check.check;
 
 import io.github.pairloom.udfs.Setting;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What is written for trainers.
  *
- * @param formats file formats; none writes nothing
+ * @param formats file formats, each once; none writes nothing
  * @param path folder to write to; empty: {@code exports/NAME} in the warehouse
  * @param validationShare share of the images that are drawn for validation, at least 0 and below 1;
  *     copies of each other are for it where all of them are drawn
@@ -34,6 +35,10 @@ public record ExportSettings(
         double validationShare) {
   public ExportSettings {
     formats = List.copyOf(formats);
+    check(
+        Set.copyOf(formats).size() == formats.size(),
+        "Invalid formats: %s (one of them stands twice)",
+        formats);
     check(
         validationShare >= 0 && validationShare < 1,
         "Invalid validation-share: %s (must be at least 0 and below 1)",

@@ -518,6 +518,13 @@ class TestRecipeReader {
   }
 
   @Test
+  void aFormatThatStandsTwiceIsRefused() {
+    List<String> problems = problems(SMALLEST + "export: {formats: [parquet, parquet]}\n");
+    assertEquals(1, problems.size(), problems::toString);
+    assertTrue(problems.get(0).contains("(one of them stands twice)"), problems.get(0));
+  }
+
+  @Test
   void faultsWithinAStrategysPartsAreTold() {
     List<String> problems =
         problems(
