@@ -87,9 +87,11 @@ final class StepRunner {
   }
 
   private static String number(double value) {
-    return value == Math.rint(value)
-        ? String.format(Locale.ROOT, "%.0f", value)
-        : String.format(Locale.ROOT, "%.2f", value);
+    if (value == Math.rint(value)) {
+      return String.format(Locale.ROOT, "%.0f", value);
+    }
+    // What an answer costs is far below 1.
+    return String.format(Locale.ROOT, value < 1 ? "%.3g" : "%.2f", value);
   }
 
   /** Returns how long a run took, in seconds. */

@@ -13,13 +13,16 @@ import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.Warehouse;
 import io.github.pairloom.jobs.recipe.ExportSettings;
 import io.github.pairloom.jobs.select.Pairs;
+import io.github.pairloom.schemas.Run;
 import io.github.pairloom.schemas.Table;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
@@ -155,6 +158,26 @@ class TestPairloom {
         Comparison.of(context).orElseThrow().rows().stream()
             .map(cells -> cells.get(0))
             .collect(Collectors.toSet()));
+  }
+
+  @Test
+  void aSmallCostIsToldInDigitsThatCount() {
+    Map<String, Double> metrics = Map.of("remote-cost", 0.0012);
+    Run run =
+        new Run(
+            "run",
+            "reject",
+            "test",
+            Pairs.id("recipe"),
+            Instant.EPOCH,
+            Instant.EPOCH,
+            0,
+            0,
+            Map.of(),
+            Map.of(),
+            0,
+            metrics);
+    assertEquals("remote-cost 0.00120", StepRunner.metrics(run).orElseThrow().strip());
   }
 
   /** Returns {@code pairs} as another recipe makes them, at a mask rate of its own. */
