@@ -20,7 +20,8 @@ import picocli.CommandLine.Parameters;
         "Checks Java, Spark, native libraries, model files, memory and write access: what is wrong"
             + " and what to do.")
 final class DoctorCommand implements Callable<Integer> {
-  private static final ModelSpec DEMO_MODEL = ModelSpec.onCpu(Path.of("models/demo"));
+  private static final ModelSpec DEMO_MODEL =
+      ModelSpec.onCpu(Path.of(System.getProperty("pairloom.root", ""), "models/demo"));
 
   private final Terminal terminal;
   private int wrong;

@@ -161,6 +161,13 @@ class TestPairloom {
   }
 
   @Test
+  void doctorFindsTheDemoModelFromAnyFolder() {
+    pairloom("doctor");
+    String model = ROOT.resolve("models/demo") + ": ";
+    assertTrue(out.lines().anyMatch(line -> line.matches("ok +model .*\\Q" + model + "\\E.*")), out);
+  }
+
+  @Test
   void aSmallCostIsToldInDigitsThatCount() {
     Map<String, Double> metrics = Map.of("remote-cost", 0.0012);
     Run run =
