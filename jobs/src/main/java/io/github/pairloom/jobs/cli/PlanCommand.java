@@ -12,6 +12,7 @@ import io.github.pairloom.jobs.recipe.Recipe;
 import io.github.pairloom.jobs.recipe.RemoteSettings;
 import io.github.pairloom.schemas.Run;
 import io.github.pairloom.schemas.Table;
+import io.github.pairloom.udfs.ModelException;
 import io.github.pairloom.udfs.Settings;
 import io.github.pairloom.udfs.remote.ChatEndpoint;
 import java.nio.file.Path;
@@ -31,8 +32,8 @@ import picocli.CommandLine.Parameters;
     mixinStandardHelpOptions = true,
     description =
         "Tells what each step of a recipe has to do, how long and how many tokens that takes and what"
-            + " it costs if it goes as in the step's last run on this warehouse, and what models"
-            + " behind HTTP may cost. Writes nothing.")
+            + " it costs if it goes as in the step's last run on this warehouse, of this recipe if"
+            + " there is one, and what models behind HTTP may cost. Writes nothing.")
 final class PlanCommand implements Callable<Integer> {
   private final Terminal terminal;
   private final List<Steps.Entry> steps;
@@ -62,7 +63,7 @@ final class PlanCommand implements Callable<Integer> {
               pending.map(some -> line(entry.name(), some, context)).orElse("finds out as it runs")
                   + (moreComes ? "; more comes from the steps before it" : "");
           moreComes |= pending.isPresent() && pending.get().amount() > 0;
-        } catch (JobException e) {
+        } catch (JobException | ModelException e) {
           line = "not yet: " + e.getMessage();
           moreComes = true;
         }
@@ -77,7 +78,7 @@ final class PlanCommand implements Callable<Integer> {
     String todo = pending.amount() + " " + pending.unit() + " to do";
     return pending.amount() == 0 || !pending.unit().equals(Pending.ROWS)
         ? todo
-        : todo + lastRun(step, context).map(run -> estimate(pending, run)).orElse("");
+        : todo + lastRun(step, context).map(run -> estimate(pending, run, context)).orElse("");
   }
 
   /** Returns a line on each priced endpoint, and one on what is spent and may be. */
@@ -113,19 +114,21 @@ final class PlanCommand implements Callable<Integer> {
     return lines;
   }
 
-  /** Returns the last run of a step that worked on anything. */
+  /** Returns the last run of a step that worked on anything, of this recipe if there is one. */
   private static Optional<Run> lastRun(String step, StepContext context) {
     List<Row> rows =
         context
             .warehouse()
             .read(Table.RUNS)
             .where(col("step").equalTo(step).and(col("read").gt(0)))
-            .orderBy(col("finished_at").desc())
+            .orderBy(
+                col("recipe_name").equalTo(context.recipe().name()).desc(),
+                col("finished_at").desc())
             .takeAsList(1);
     return rows.stream().findFirst().map(Run.CODEC::fromRow);
   }
 
-  private static String estimate(Pending pending, Run run) {
+  private static String estimate(Pending pending, Run run, StepContext context) {
     double candidates = run.metrics().getOrDefault(ModelRows.CANDIDATES, (double) run.read());
     double share = pending.amount() / candidates;
     List<String> parts = new ArrayList<>();
@@ -142,7 +145,9 @@ final class PlanCommand implements Callable<Integer> {
     if (cost > 0) {
       parts.add(String.format(Locale.ROOT, "%.6g remote-cost", share * cost));
     }
-    return ", about %s (as its last run of %s rows)"
-        .formatted(String.join(", ", parts), run.read());
+    String of =
+        run.recipeName().equals(context.recipe().name()) ? "" : ", of recipe " + run.recipeName();
+    return ", about %s (as its last run of %s rows%s)"
+        .formatted(String.join(", ", parts), run.read(), of);
   }
 }
