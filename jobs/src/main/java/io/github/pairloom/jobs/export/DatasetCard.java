@@ -279,7 +279,8 @@ record DatasetCard(
 
         `bdhs-attention` and `bdhs-noise` are Bias-Driven Hallucination Sampling (arXiv
         2407.02477): the model writes again while it cannot see the image, or sees noise. The
-        similarity is the cosine of the sentence embeddings of both responses. Parameters:
+        similarity is the cosine of the sentence embeddings of both responses or, where the
+        parameter `similarity-scope` is `sentence`, of their most different sentences. Parameters:
 
         """
         + origins.stream()

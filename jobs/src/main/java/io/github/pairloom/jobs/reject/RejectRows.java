@@ -13,12 +13,14 @@ import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.schemas.Provenance;
 import io.github.pairloom.schemas.Sample;
 import io.github.pairloom.udfs.KeyedRandom;
+import io.github.pairloom.udfs.Settings;
 import io.github.pairloom.udfs.Versions;
 import io.github.pairloom.udfs.gate.PairGates;
 import io.github.pairloom.udfs.image.ImageBytes;
 import io.github.pairloom.udfs.remote.ResponseCache;
 import io.github.pairloom.udfs.similarity.SentenceEmbedder;
 import io.github.pairloom.udfs.similarity.Similarity;
+import io.github.pairloom.udfs.similarity.SimilaritySettings;
 import io.github.pairloom.udfs.strategy.Rejection;
 import io.github.pairloom.udfs.strategy.RejectionInput;
 import io.github.pairloom.udfs.strategy.RejectionStrategy;
@@ -33,6 +35,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
@@ -348,7 +351,7 @@ record RejectRows(
     return new Provenance(
         recipeIds.get(index),
         seed,
-        strategy.parameters(),
+        parameters(strategy),
         writer.id(),
         writer.revision(),
         writer.promptTemplateSha256(),
@@ -357,5 +360,16 @@ record RejectRows(
         settings.similarity().model(),
         embedderRevision,
         Versions.all());
+  }
+
+  /** Returns the strategy's parameters, and what is compared where it is not the default. */
+  private Map<String, String> parameters(RejectionStrategy strategy) {
+    SimilaritySettings.Scope scope = settings.similarity().scope();
+    if (scope == SimilaritySettings.Scope.RESPONSE) {
+      return strategy.parameters();
+    }
+    Map<String, String> parameters = new TreeMap<>(strategy.parameters());
+    parameters.put("similarity-scope", Settings.name(scope));
+    return parameters;
   }
 }

@@ -290,7 +290,11 @@ class TestRejectStep {
               {"from": "gpt", "value": "A boat.</s>\\ufdd0"}]}]
             """);
     Recipe odd =
-        recipe("source.path=" + source, "reject.strategies=[{type: black}]", "errors.max-share=1");
+        recipe(
+            "source.path=" + source,
+            "reject.strategies=[{type: black}]",
+            "reject.similarity.scope=sentence",
+            "errors.max-share=1");
     Warehouse other = Pairs.warehouse(spark, folder.resolve("odd"));
     StepContext context = new StepContext(spark, other, odd);
     new IngestStep().run(context);
@@ -302,6 +306,7 @@ class TestRejectStep {
     CandidatePair pair = CandidatePair.CODEC.fromRow(other.read(Table.PAIRS).first());
     assertEquals(CandidatePair.IMAGE, pair.rejects());
     assertTrue(pair.dropDetail().contains("U+FDD0"), pair::toString);
+    assertEquals("sentence", pair.provenance().strategyParameters().get("similarity-scope"));
   }
 
   /** Runs every step up to select; returns candidate and selected pairs, in the order of ids. */
