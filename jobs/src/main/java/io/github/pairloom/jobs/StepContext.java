@@ -22,10 +22,13 @@ public record StepContext(SparkSession spark, Warehouse warehouse, Recipe recipe
 
   /** Returns where answers of models behind HTTP are kept: in the warehouse, for all recipes. */
   public ResponseCache answers() {
-    return recipe.remote().cache()
-        ? ResponseCache.in(
-            spark.sparkContext().hadoopConfiguration(), warehouse.root() + "/_response-cache")
-        : ResponseCache.none();
+    ResponseCache answers =
+        recipe.remote().cache()
+            ? ResponseCache.in(
+                spark.sparkContext().hadoopConfiguration(), warehouse.root() + "/_response-cache")
+            : ResponseCache.none();
+    boolean capped = recipe.remote().maxTokens() > 0 || recipe.remote().maxCost() > 0;
+    return capped ? answers.capped() : answers;
   }
 
   /**

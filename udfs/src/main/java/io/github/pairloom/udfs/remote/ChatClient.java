@@ -92,7 +92,7 @@ public final class ChatClient {
    *
    * @param seed for servers that heed one; the same question with the same seed should then get the
    *     same answer
-   * @param cache where answers are kept
+   * @param cache where answers are kept, and whether their tokens must be told
    * @param goesOn run at each answer of the endpoint, to whomever, until this one is there: in a
    *     queue that moves nothing hangs. By any thread
    * @return fails with {@link EndpointException}
@@ -114,7 +114,7 @@ public final class ChatClient {
     String body = body(question, seed);
     HttpRequest request = request(body);
     if (cache.folder().isEmpty()) {
-      return whenThereIsRoom(() -> send(request, 0));
+      return whenThereIsRoom(() -> send(request, cache.isCapped(), 0));
     }
     String key =
         new ContentId().add(KEY_RULES).add(endpoint.completions().toString()).add(body).toHex();
@@ -148,7 +148,7 @@ public final class ChatClient {
                 ExecutorModels.metrics().add(Figure.REMOTE_ANSWERS_KEPT, 1);
                 return CompletableFuture.completedFuture(kept.get());
               }
-              return send(request, 0)
+              return send(request, cache.isCapped(), 0)
                   .thenApplyAsync(
                       answer -> {
                         try {
@@ -202,7 +202,7 @@ public final class ChatClient {
   /** What came of a request: one of the two is null. */
   private record Outcome(HttpResponse<String> response, Throwable failure) {}
 
-  private CompletableFuture<Answer> send(HttpRequest request, int tries) {
+  private CompletableFuture<Answer> send(HttpRequest request, boolean capped, int tries) {
     ExecutorModels.metrics().add(Figure.REMOTE_CALLS, 1);
     CompletableFuture<HttpResponse<String>> exchange =
         http.sendAsync(request, info -> new BoundedText(MOST_BYTES));
@@ -212,20 +212,21 @@ public final class ChatClient {
         .orTimeout(endpoint.timeoutSeconds(), TimeUnit.SECONDS)
         .whenComplete((response, failure) -> exchange.cancel(true))
         .handle(Outcome::new)
-        .thenCompose(outcome -> next(request, outcome, tries));
+        .thenCompose(outcome -> next(request, outcome, capped, tries));
   }
 
-  private CompletableFuture<Answer> next(HttpRequest request, Outcome outcome, int tries) {
+  private CompletableFuture<Answer> next(
+      HttpRequest request, Outcome outcome, boolean capped, int tries) {
     boolean failed = outcome.failure != null;
     if (tries < endpoint.retries() && (failed || PASSING.contains(outcome.response.statusCode()))) {
       long pause = FIRST_PAUSE.toMillis() << Math.min(tries, 10);
       return CompletableFuture.runAsync(
               () -> {}, CompletableFuture.delayedExecutor(pause, TimeUnit.MILLISECONDS))
-          .thenCompose(ignored -> send(request, tries + 1));
+          .thenCompose(ignored -> send(request, capped, tries + 1));
     }
     return failed
         ? CompletableFuture.failedFuture(unreachable(outcome.failure, tries))
-        : CompletableFuture.completedFuture(answer(outcome.response));
+        : CompletableFuture.completedFuture(answer(outcome.response, capped));
   }
 
   private EndpointException unreachable(Throwable failure, int tries) {
@@ -236,7 +237,7 @@ public final class ChatClient {
         cause);
   }
 
-  private Answer answer(HttpResponse<String> response) {
+  private Answer answer(HttpResponse<String> response, boolean capped) {
     if (response.statusCode() != 200) {
       throw new EndpointException(
           "%s answered with status %d: %s"
@@ -246,6 +247,11 @@ public final class ChatClient {
       JsonNode json = JSON.readTree(response.body());
       // Paid for, whatever is made of it: of models that think aloud all tokens may be thoughts.
       JsonNode usage = json.path("usage");
+      if (capped && !usage.hasNonNull("prompt_tokens") && !usage.hasNonNull("completion_tokens")) {
+        throw new EndpointException(
+            "%s reports no usage (prompt_tokens, completion_tokens), so remote.max-tokens and remote.max-cost cannot hold: %s. Have the server report it, or set neither"
+                .formatted(endpoint.url(), start(response.body())));
+      }
       long read = usage.path("prompt_tokens").asLong();
       long written = usage.path("completion_tokens").asLong();
       ModelMetrics metrics = ExecutorModels.metrics();

@@ -29,19 +29,24 @@ import org.apache.spark.util.SerializableConfiguration;
  * under another name and then renamed, so it is there whole or not at all, whoever writes at the
  * same time. It starts with a hash of the rest: one that is damaged is removed and counts as not
  * there. Made on the driver, used on executors; safe for use by many threads.
+ *
+ * <p>It also tells whether there is a cap on what answers cost: those whose tokens are not told
+ * would be free by it.
  */
 public final class ResponseCache implements Serializable {
   private static final long serialVersionUID = 1L;
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int SHARD_DIGITS = 3;
-  private static final ResponseCache NONE = new ResponseCache(null, "");
+  private static final ResponseCache NONE = new ResponseCache(null, "", false);
 
   private final SerializableConfiguration hadoop;
   private final String folder;
+  private final boolean capped;
 
-  private ResponseCache(SerializableConfiguration hadoop, String folder) {
+  private ResponseCache(SerializableConfiguration hadoop, String folder, boolean capped) {
     this.hadoop = hadoop;
     this.folder = folder;
+    this.capped = capped;
   }
 
   /**
@@ -52,12 +57,22 @@ public final class ResponseCache implements Serializable {
    * @param folder path or URI; made with the first answer
    */
   public static ResponseCache in(Configuration hadoop, String folder) {
-    return new ResponseCache(new SerializableConfiguration(hadoop), folder);
+    return new ResponseCache(new SerializableConfiguration(hadoop), folder, false);
   }
 
   /** Returns a cache that keeps nothing. */
   public static ResponseCache none() {
     return NONE;
+  }
+
+  /** Returns the same cache, of those who may not spend without end. */
+  public ResponseCache capped() {
+    return new ResponseCache(hadoop, folder, true);
+  }
+
+  /** Returns whether there is a cap on what answers cost. */
+  boolean isCapped() {
+    return capped;
   }
 
   /** Returns the folder; empty if nothing is kept. */

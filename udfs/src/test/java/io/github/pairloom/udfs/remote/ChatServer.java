@@ -29,6 +29,9 @@ public final class ChatServer implements AutoCloseable {
   /** As an answer: none, as of a model that has used up its tokens for thoughts. */
   public static final String NO_TEXT = "no text";
 
+  /** As an answer: its tokens are not told. */
+  public static final String NO_USAGE = "no usage";
+
   /** Requests as they came in. */
   public final Queue<JsonNode> requests = new ConcurrentLinkedQueue<>();
 
@@ -102,7 +105,9 @@ public final class ChatServer implements AutoCloseable {
         .putObject("message")
         .put("role", "assistant")
         .put("content", text.equals(NO_TEXT) ? null : text);
-    body.putObject("usage").put("prompt_tokens", 40).put("completion_tokens", 2);
+    if (!text.equals(NO_USAGE)) {
+      body.putObject("usage").put("prompt_tokens", 40).put("completion_tokens", 2);
+    }
     // UTF-8 has no halves of surrogate pairs, escapes do.
     return JSON.writer().with(JsonWriteFeature.ESCAPE_NON_ASCII).writeValueAsString(body);
   }

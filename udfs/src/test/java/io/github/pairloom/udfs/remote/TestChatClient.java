@@ -128,6 +128,20 @@ class TestChatClient {
   }
 
   @Test
+  void underACapAnAnswerWhoseTokensAreNotToldFailsAndIsNotAskedForAgain() {
+    try (ChatServer server = new ChatServer(question -> ChatServer.NO_USAGE)) {
+      ask(server, "?", 1, ResponseCache.none());
+      String message =
+          assertThrows(
+                  CompletionException.class,
+                  () -> ask(server, "?", 1, ResponseCache.none().capped()))
+              .getMessage();
+      assertTrue(message.contains(server.url() + " reports no usage"), message);
+      assertEquals(2, server.requests.size());
+    }
+  }
+
+  @Test
   void halfOfASurrogatePairIsReplaced() {
     try (ChatServer server = new ChatServer(question -> "\uD83D\uDE00 cut \uD83D...")) {
       assertEquals("\uD83D\uDE00 cut \uFFFD...", ask(server, "?", 1).join().text());
