@@ -490,6 +490,8 @@ final class CrashBenchmark implements Benchmark {
     if (name.endsWith("/manifest.json")) {
       ObjectNode manifest = (ObjectNode) new ObjectMapper().readTree(file.toFile());
       manifest.remove("files");
+      // The step makes this table where it is not there, and tables get an id of their own.
+      ((ObjectNode) manifest.get("contaminations")).remove("id");
       return manifest.toString();
     }
     return "";
