@@ -81,12 +81,27 @@ final class Lane implements AutoCloseable {
           e.leaveOut();
           left.complete(null);
         });
+    await(left);
+  }
+
+  private static void await(CompletableFuture<?> left) {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    boolean interrupted = false;
     try {
-      left.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      while (!left.isDone()) {
+        try {
+          left.get(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+          // A killed task is interrupted, and it must wait, too: wait on, and tell afterwards.
+          interrupted = true;
+        }
+      }
     } catch (ExecutionException | TimeoutException e) {
       // The lane is gone, and all it had with it; or it hangs, which is another's to find out.
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -289,8 +289,13 @@ class TestEngine {
       List<CompletableFuture<List<Generation>>> taken =
           passages.stream().map(killed::complete).toList();
       CompletableFuture<List<Generation>> result = other.complete(passages.get(0));
+      // As Spark does to a task that it kills.
+      Thread.currentThread().interrupt();
       killed.close();
+      assertTrue(Thread.interrupted(), "it is told");
       assertTrue(taken.stream().allMatch(CompletableFuture::isDone), "some is still under way");
+      // All that was handed in, and after it that this is taken back: no run has a part of it.
+      assertEquals(passages.size() + 2, metrics.sum(Figure.REQUESTS));
       assertEquals(expected.get(0), other.await(result));
       other.close();
     }
