@@ -90,6 +90,8 @@ public final class ExecutorModels {
     private void closeShared() {
       if (shared != null) {
         shared.close();
+        // Not for who comes next, should another one not be made.
+        shared = null;
       }
     }
 
@@ -106,7 +108,13 @@ public final class ExecutorModels {
    */
   public static VisionLanguageModel open(ModelSpec spec) {
     Device device = device(spec);
-    return enter(spec, device).open(spec, device);
+    Loaded loaded = enter(spec, device);
+    try {
+      return loaded.open(spec, device);
+    } catch (RuntimeException | Error e) {
+      loaded.users.leave();
+      throw e;
+    }
   }
 
   /**
