@@ -94,11 +94,8 @@ public final class ResponseCache implements Serializable {
     try {
       FileSystem files = file.getFileSystem(hadoop.value());
       Optional<Answer> answer = read(files, file, key);
-      if (answer.isEmpty()) {
-        files.delete(file, false);
-        if (!files.mkdirs(file.getParent())) {
-          throw new IOException("its folder cannot be made");
-        }
+      if (answer.isEmpty() && !files.mkdirs(file.getParent())) {
+        throw new IOException("its folder cannot be made");
       }
       return answer;
     } catch (IOException e) {
@@ -106,23 +103,27 @@ public final class ResponseCache implements Serializable {
     }
   }
 
-  /** Returns what is in {@code file}; empty if it is damaged or not there. */
+  /** Returns what is in {@code file}; empty if it is not there, or damaged: then it is removed. */
   private static Optional<Answer> read(FileSystem files, Path file, String key) throws IOException {
     try (InputStream in = files.open(file)) {
       String[] lines = new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\n", 2);
-      if (lines.length < 2 || !lines[0].equals(hash(key, lines[1]))) {
-        return Optional.empty();
+      if (lines.length == 2 && lines[0].equals(hash(key, lines[1]))) {
+        JsonNode json = JSON.readTree(lines[1]);
+        return Optional.of(
+            new Answer(
+                json.path("text").asText(),
+                false,
+                json.path("tokens-read").asLong(),
+                json.path("tokens-written").asLong()));
       }
-      JsonNode json = JSON.readTree(lines[1]);
-      return Optional.of(
-          new Answer(
-              json.path("text").asText(),
-              false,
-              json.path("tokens-read").asLong(),
-              json.path("tokens-written").asLong()));
-    } catch (FileNotFoundException | ChecksumException | JsonProcessingException e) {
+    } catch (FileNotFoundException e) {
+      // Not removed: another executor's answer may be there by now, and is paid for.
       return Optional.empty();
+    } catch (ChecksumException | JsonProcessingException e) {
+      // As damaged as what has another hash.
     }
+    files.delete(file, false);
+    return Optional.empty();
   }
 
   /**

@@ -6,16 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.pairloom.schemas.ContentId;
 import io.github.pairloom.udfs.remote.ChatClient.Answer;
 import io.github.pairloom.udfs.vlm.ExecutorModels;
 import io.github.pairloom.udfs.vlm.ModelMetrics;
 import io.github.pairloom.udfs.vlm.ModelMetrics.Figure;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -27,6 +30,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.commons.io.FileUtils;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.LocalFileSystem;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -268,6 +273,34 @@ class TestChatClient {
         assertEquals(whole, Files.readString(file));
       }
     }
+  }
+
+  /** Local files of which one is there as soon as it was looked for in vain. */
+  static final class LateFiles extends LocalFileSystem {
+    private static final Answer LATE = new Answer("late", false, 40, 2);
+
+    @Override
+    public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bufferSize)
+        throws IOException {
+      try {
+        return super.open(path, bufferSize);
+      } catch (FileNotFoundException e) {
+        String folder = path.getParent().getParent().toString();
+        ResponseCache.in(new Configuration(), folder).keep(path.getName(), LATE);
+        throw e;
+      }
+    }
+  }
+
+  @Test
+  void anAnswerThatAnotherKeepsMeanwhileIsNotRemoved() {
+    Configuration hadoop = new Configuration();
+    hadoop.set("fs.file.impl", LateFiles.class.getName());
+    hadoop.setBoolean("fs.file.impl.disable.cache", true);
+    ResponseCache cache = ResponseCache.in(hadoop, folder.resolve("answers").toUri().toString());
+    String key = ContentId.of("?");
+    assertEquals(Optional.empty(), cache.find(key));
+    assertEquals(Optional.of(LateFiles.LATE), cache.find(key));
   }
 
   @Test
