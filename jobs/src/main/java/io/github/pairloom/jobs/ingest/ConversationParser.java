@@ -5,6 +5,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.pairloom.jobs.recipe.SourceSettings;
 import io.github.pairloom.schemas.Condition;
 import io.github.pairloom.schemas.Turn;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -93,12 +96,23 @@ final class ConversationParser {
   /**
    * Adds a caption to {@code fields}: as the response, or as a further field where they hold one or
    * a conversation.
+   *
+   * @throws BadRowException if it is the response and not UTF-8
    */
-  void addCaption(String caption, ObjectNode fields) {
+  void addCaption(byte[] caption, ObjectNode fields) {
     if (!hasResponse(fields)) {
-      fields.put(settings.responseColumn(), caption);
+      fields.put(settings.responseColumn(), strictUtf8(caption));
     } else if (!fields.has(CAPTION)) {
-      fields.put(CAPTION, caption);
+      // Whatever it is, the row is good without it.
+      fields.put(CAPTION, new String(caption, StandardCharsets.UTF_8));
+    }
+  }
+
+  private static String strictUtf8(byte[] bytes) {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException e) {
+      throw new BadRowException(RowDefect.NOT_UTF_8, "the caption is not UTF-8");
     }
   }
 

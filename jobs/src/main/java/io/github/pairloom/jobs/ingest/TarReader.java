@@ -4,8 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.pairloom.jobs.recipe.SourceSettings;
 import io.github.pairloom.schemas.Image;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Set;
@@ -184,17 +182,9 @@ final class TarReader extends ShardReader {
   private Conversation conversation(Group row) {
     ObjectNode fields = row.json == null ? Json.MAPPER.createObjectNode() : Json.object(row.json);
     if (row.caption != null) {
-      conversations.addCaption(strictUtf8(row.caption), fields);
+      conversations.addCaption(row.caption, fields);
     }
     return conversations.parse(fields);
-  }
-
-  private static String strictUtf8(byte[] bytes) {
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException e) {
-      throw new BadRowException(RowDefect.NOT_UTF_8, "the caption is not UTF-8");
-    }
   }
 
   /** Members of one name. */

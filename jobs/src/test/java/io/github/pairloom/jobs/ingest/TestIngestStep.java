@@ -5,6 +5,7 @@ import static io.github.pairloom.jobs.ingest.SourceFolder.lines;
 import static io.github.pairloom.jobs.ingest.SourceFolder.picture;
 import static io.github.pairloom.jobs.ingest.SourceFolder.row;
 import static io.github.pairloom.jobs.ingest.SourceFolder.tar;
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -126,7 +127,7 @@ class TestIngestStep {
     assertEquals(List.of("Look.", "A boat.", "Where?", ""), texts(parser.parse(turns)));
     assertEquals(List.of("What is it?", "A  boat."), texts(parser.parse(columns)));
     ObjectNode caption = Json.MAPPER.createObjectNode();
-    parser.addCaption("\uFEFFA boat.\n", caption);
+    parser.addCaption("\uFEFFA boat.\n".getBytes(UTF_8), caption);
     assertEquals(List.of("Describe the image.", "A boat."), texts(parser.parse(caption)));
   }
 
@@ -579,13 +580,15 @@ class TestIngestStep {
             "e.json", "{\"prompt\": \"When?\"}",
             "e.txt", "At dawn.",
             "f.png", picture("png", 4),
-            "f.txt", "A bridge.",
-            "f.json", "{\"prompt\": \"How many?\", \"response\": \"One.\"}");
+            "f.txt", "A br\u00FCcke.".getBytes(ISO_8859_1),
+            "f.json", "{\"prompt\": \"How many?\", \"response\": \"One.\"}",
+            "g.png", picture("png", 5),
+            "g.txt", "A t\u00FCr.".getBytes(ISO_8859_1));
     files.write("good.tar", whole);
 
     StepResult result = ingest("webdataset", "good.tar");
 
-    assertEquals(Map.of("image-not-given", 1L), result.quarantined());
+    assertEquals(Map.of("image-not-given", 1L, "not-utf-8", 1L), result.quarantined());
     assertEquals(
         List.of(
             "What is it?: A boat.",
@@ -594,7 +597,7 @@ class TestIngestStep {
             "When?: At dawn.",
             "How many?: One."),
         samples().stream().map(s -> s.prompt() + ": " + s.response()).toList());
-    assertEquals("{\"txt\":\"A bridge.\"}", samples().get(4).extra());
+    assertEquals("{\"txt\":\"A br\uFFFDcke.\"}", samples().get(4).extra());
 
     files.write("broken/torn.tar", Arrays.copyOf(whole, 3000));
     files.write("broken/endless.tar", withoutEnd());
