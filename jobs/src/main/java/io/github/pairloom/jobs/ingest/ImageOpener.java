@@ -13,7 +13,8 @@ import org.apache.hadoop.security.AccessControlException;
 /**
  * Opens the images that lie in files of their own. Rows that come one after the other and share an
  * image open it once. Where the file system fails, as a busy one does, it is asked again before the
- * row is bad for good. Not safe for use by several threads.
+ * row is bad for good, unless it has failed for many files in a row. Not safe for use by several
+ * threads.
  */
 final class ImageOpener {
   private static final int TRIES = 4;
@@ -21,14 +22,27 @@ final class ImageOpener {
   /** Before the second try; before each further one four times as long, 2.1 s in all. */
   private static final long PAUSE_MILLIS = 100;
 
+  /** Files in a row that failed all tries: a file system that is down is not waited for. */
+  private static final int FAILURES = 5;
+
   private final ImageBytes bytes;
   private final ImageInspector inspector;
+  private final long pauseMillis;
+  private int failures;
   private String lastUri;
   private UnaryOperator<SourceRow> last;
 
   ImageOpener(ImageBytes bytes, ImageInspector inspector) {
+    this(bytes, inspector, PAUSE_MILLIS);
+  }
+
+  /**
+   * @param pauseMillis before the second try
+   */
+  ImageOpener(ImageBytes bytes, ImageInspector inspector, long pauseMillis) {
     this.bytes = bytes;
     this.inspector = inspector;
+    this.pauseMillis = pauseMillis;
   }
 
   /** Returns the row with its image, or as a bad row if that cannot be used. */
@@ -61,14 +75,17 @@ final class ImageOpener {
   }
 
   private byte[] read(String uri) throws IOException {
-    long pause = PAUSE_MILLIS;
-    for (int tries = 1; ; tries++) {
+    long pause = pauseMillis;
+    for (int tries = failures < FAILURES ? 1 : TRIES; ; tries++) {
       try {
-        return bytes.readFile(uri, ImageInspector.LIMITS);
+        byte[] file = bytes.readFile(uri, ImageInspector.LIMITS);
+        failures = 0;
+        return file;
       } catch (EOFException | AccessControlException | AccessDeniedException e) {
         throw e; // No pause changes what the file is, or who may read it.
       } catch (IOException e) {
         if (tries == TRIES || !paused(pause)) {
+          failures++;
           throw e;
         }
         pause *= 4;

@@ -465,14 +465,14 @@ class TestIngestStep {
     assertEquals(1, CountingOpens.OPENS.get());
   }
 
-  /** Local files of which one is delivered at the third try, and one never. */
+  /** Local files of which one is delivered from the third try on, and the others never. */
   public static final class BusyFiles extends LocalFileSystem {
     private static final AtomicInteger OPENS = new AtomicInteger();
 
     @Override
     public FSDataInputStream open(org.apache.hadoop.fs.Path path, int bufferSize)
         throws IOException {
-      if (path.getName().equals("1.png") || OPENS.incrementAndGet() < 3) {
+      if (OPENS.incrementAndGet() < 3 || !path.getName().equals("0.png")) {
         throw new IOException("Slow down");
       }
       return super.open(path, bufferSize);
@@ -480,20 +480,23 @@ class TestIngestStep {
   }
 
   @Test
-  void anImageIsAskedForAgainBeforeItIsUnreadable() throws IOException {
-    files.pictures(2);
+  void anImageIsAskedForAgainBeforeItIsUnreadableUnlessManyInARowWere() throws IOException {
+    files.pictures(7);
     Configuration hadoop = new Configuration();
     hadoop.set("fs.file.impl", BusyFiles.class.getName());
     hadoop.setBoolean("fs.file.impl.disable.cache", true);
-    ImageOpener opener = new ImageOpener(new ImageBytes(hadoop), new ImageInspector("test"));
+    BusyFiles.OPENS.set(0);
+    ImageOpener opener = new ImageOpener(new ImageBytes(hadoop), new ImageInspector("test"), 1);
     Conversation conversation =
         new Conversation(List.of(new Turn(Turn.USER, "What is it?")), null, null);
     List<SourceRow> rows = new ArrayList<>();
-    for (int i = 0; i < 2; i++) {
+    List<Integer> opens = new ArrayList<>();
+    for (int i : List.of(0, 1, 2, 3, 4, 5, 6, 0, 1)) {
       String uri = folder.resolve("source/images/" + i + ".png").toString();
       rows.add(
           opener.open(
               SourceRow.conversation("rows.jsonl", i, ImageRef.at(uri), conversation, "{}")));
+      opens.add(BusyFiles.OPENS.get());
     }
 
     assertEquals(ContentId.of(picture("png", 0)), rows.get(0).image().imageId());
@@ -502,6 +505,7 @@ class TestIngestStep {
         "java.io.IOException: Slow down. Once the file can be read, ingest the row's file under"
             + " another name (source.name)",
         rows.get(1).detail());
+    assertEquals(List.of(3, 7, 11, 15, 19, 23, 24, 25, 29), opens);
   }
 
   @Test
