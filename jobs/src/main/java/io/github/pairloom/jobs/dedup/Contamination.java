@@ -60,8 +60,11 @@ public final class Contamination {
           .add("pixels_sha256", DataTypes.StringType)
           .add("perceptual_hash", DataTypes.StringType);
 
-  /** A file's SHA-256 at the start of a line, as {@code sha256sum} writes it before the name. */
-  private static final String HASH = "^\\s*([0-9a-fA-F]{64})(\\s|$)";
+  /**
+   * A file's SHA-256 at the start of a line, as {@code sha256sum} writes it before the name: behind
+   * a backslash where the name has one, or a line break.
+   */
+  private static final String HASH = "^\\s*\\\\?([0-9a-fA-F]{64})(\\s|$)";
 
   /** What ingest takes out of prompts. */
   private static final String IMAGE_MARKER = "<image>";
@@ -262,6 +265,8 @@ public final class Contamination {
   private Dataset<Row> hashes(EvaluationSet set, Map<String, Double> metrics) {
     Dataset<Row> listed =
         lines(set.hashes(), "hashes")
+            // Comments, as in a source's manifest.
+            .where(not(col("line").startsWith("#")))
             .select(col("line"), lower(regexp_extract(col("line"), HASH, 1)).as("id"));
     List<Row> others = listed.where(col("id").equalTo("")).limit(1).collectAsList();
     if (!others.isEmpty()) {

@@ -94,7 +94,9 @@ class TestContamination {
     Path hashes =
         Files.writeString(
             folder.resolve("hashes.txt"),
-            "\n" + images.get(1).imageId().toUpperCase(java.util.Locale.ROOT) + " *val/b.png\n");
+            "\uFEFF# A list with a byte order mark, of a file in whose name is a backslash\n\n\\"
+                + images.get(1).imageId().toUpperCase(java.util.Locale.ROOT)
+                + " *val/\\\\b.png\n");
     Path prompts =
         Files.writeString(
             folder.resolve("prompts.txt"),
