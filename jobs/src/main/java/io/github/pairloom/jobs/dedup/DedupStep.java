@@ -1,14 +1,17 @@
 package io.github.pairloom.jobs.dedup;
 
+import static org.apache.spark.sql.functions.col;
+
 import io.github.pairloom.jobs.JobException;
 import io.github.pairloom.jobs.Step;
 import io.github.pairloom.jobs.StepContext;
 import io.github.pairloom.jobs.StepResult;
 import io.github.pairloom.jobs.recipe.DedupSettings;
 import io.github.pairloom.schemas.Table;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
 
 /**
  * Step {@code dedup}: labels duplicates in table {@code duplicates} and what evaluation sets hold
@@ -28,13 +31,6 @@ public final class DedupStep implements Step {
 
   /** Reason code of a pair in whose place another one is kept. */
   public static final String DUPLICATE_PAIR = "duplicate-pair";
-
-  /**
-   * Kinds of table {@code contradictions} of which both pairs cannot be true; a text that is chosen
-   * in one pair and rejected in another alone may be in the midst of a ranking of three.
-   */
-  public static final List<String> REVERSED_KINDS =
-      List.of(Contradictions.REVERSED, SemanticPairs.REVERSED);
 
   @Override
   public String name() {
@@ -57,5 +53,18 @@ public final class DedupStep implements Step {
         new Contamination(context).write(settings.evaluations(), settings.images().radius()));
     KeptImages images = KeptImages.of(context.warehouse().latest(Table.DUPLICATES));
     return new PairDedup(context, images).run(metrics);
+  }
+
+  /**
+   * Returns the ids, in column {@code id}, of the pairs that say the opposite of another one, so
+   * that both cannot be true; a text that is chosen in one pair and rejected in another alone may
+   * be in the midst of a ranking of three.
+   *
+   * @param contradictions rows of table {@code contradictions}
+   */
+  public static Dataset<Row> contradicted(Dataset<Row> contradictions) {
+    return contradictions
+        .where(col("kind").isin(Contradictions.REVERSED, SemanticPairs.REVERSED))
+        .select(col("pair_id").as("id"));
   }
 }

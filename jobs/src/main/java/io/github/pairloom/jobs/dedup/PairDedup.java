@@ -484,8 +484,8 @@ final class PairDedup {
 
   /**
    * Kept is what trainers may have seen, then what step {@code select} does not drop as refused by
-   * a scoring model or contaminated, nor has dropped so, as its verdicts stand; then the lowest
-   * iteration, first strategy, lowest id.
+   * a scoring model, contaminated or contradicted, nor has dropped so or as a duplicate of such a
+   * pair, as its verdicts stand; then the lowest iteration, first strategy, lowest id.
    */
   private Dataset<Row> labels(Dataset<Row> usable, Clusters clusters) {
     Dataset<Row> verdicts = warehouse.latest(Table.SELECTIONS);
@@ -495,11 +495,20 @@ final class PairDedup {
             .latest(Table.PREFERENCE_PAIRS)
             .select(col("pair_id").as("id"))
             .union(verdicts.where(col("drop_reason").isNull()).select(col("pair_id")));
+    Dataset<Row> dropped =
+        verdicts
+            .where(col("drop_reason").isin(UNWANTED.toArray()))
+            .select(col("pair_id").as("dropped"));
+    // Only a duplicate's verdict names another pair: it stays dropped though that one is no good.
+    Column cause = coalesce(col("duplicate_of"), col("pair_id"));
     Dataset<Row> unwanted =
         refused
             .union(Contamination.contaminated(usable, warehouse.latest(Table.CONTAMINATIONS)))
+            .union(DedupStep.contradicted(warehouse.readAsSeen(Table.CONTRADICTIONS)))
             .union(
-                verdicts.where(col("drop_reason").isin(UNWANTED.toArray())).select(col("pair_id")));
+                verdicts
+                    .join(dropped, cause.equalTo(col("dropped")), "left_semi")
+                    .select("pair_id"));
     Dataset<Row> rows = usable.select(col("pair_id").as("id"), col("iteration"), col("strategy"));
     return ClusterLabels.of(
         clusters,

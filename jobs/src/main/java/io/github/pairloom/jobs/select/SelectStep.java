@@ -295,14 +295,10 @@ public final class SelectStep implements Step {
     Dataset<Row> contaminations = warehouse.latest(Table.CONTAMINATIONS);
     Dataset<Row> images = contaminations.where(col("kind").equalTo("image")).select("id");
     Dataset<Row> prompts = contaminations.where(col("kind").equalTo("pair")).select("id");
-    Dataset<Row> reversed =
-        warehouse
-            .latest(Table.CONTRADICTIONS)
-            .where(col("kind").isin(DedupStep.REVERSED_KINDS.toArray()))
-            .select(col("pair_id").as("id"));
+    Dataset<Row> contradicted = DedupStep.contradicted(warehouse.latest(Table.CONTRADICTIONS));
     Dataset<Row> refused =
         marked(pairs, col("pair_id"), ScoreStep.refused(context), PairScore.REJECTED_PREFERRED);
-    Dataset<Row> agreed = marked(refused, col("pair_id"), reversed, DedupStep.CONTRADICTION);
+    Dataset<Row> agreed = marked(refused, col("pair_id"), contradicted, DedupStep.CONTRADICTION);
     Dataset<Row> own = marked(agreed, col("image_id"), images, DedupStep.CONTAMINATED_IMAGE);
     // By its own image where a pair has no other: NULLs would all meet in one partition.
     Column other = coalesce(ModelRows.rejectedImageId(), col("image_id"));

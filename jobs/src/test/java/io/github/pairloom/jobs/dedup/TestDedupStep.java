@@ -399,7 +399,13 @@ class TestDedupStep {
         pair("g", "A car.", "s", 1),
         pair("h", "A car.", "s", 2),
         pair("i", "A tree.", "s", 1),
-        pair("j", "A tree.", "s", 2));
+        pair("j", "A tree.", "s", 2),
+        pair("k", "A bus.", "s", 1),
+        pair("l", "A bus.", "s", 1),
+        pair("m", "A bus.", "s", 2),
+        pair("n", id("image"), "Who?", "A girl.", "A boy.", "s", 1),
+        pair("o", id("image"), "Who?", "A girl.", "a boy", "s", 2),
+        pair("p", id("image"), "Who?", "A boy.", "A girl.", "s", 1));
     Pairs.addScore(warehouse, refused, -9, -1);
     Pairs.addKept(spark, warehouse, List.of(seen));
     warehouse.append(
@@ -407,7 +413,9 @@ class TestDedupStep {
         spark.createDataFrame(
             List.of(
                 RowFactory.create(id("g"), "contaminated-prompt", null, null, null),
-                RowFactory.create(id("i"), "over-budget", null, null, null)),
+                RowFactory.create(id("i"), "over-budget", null, null, null),
+                RowFactory.create(id("k"), "contradiction", null, null, null),
+                RowFactory.create(id("l"), "duplicate-pair", id("k"), null, null)),
             Table.SELECTIONS.schema()));
     dedup(settings(1));
     Map<String, String> expected = new TreeMap<>();
@@ -416,6 +424,11 @@ class TestDedupStep {
     keep(expected, "h", "g");
     // For a budget one of them is as good as the other.
     keep(expected, "i", "j");
+    // What was dropped in the place of such a pair stays dropped.
+    keep(expected, "m", "k");
+    keep(expected, "m", "l");
+    // The one that this run has found to contradict another is to be dropped.
+    keep(expected, "o", "n");
     assertEquals(expected, kept());
 
     Pairs.addScore(warehouse, refusedLater, -9, -1);
