@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.concat;
 import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.raise_error;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.to_json;
 import static org.apache.spark.sql.functions.when;
@@ -175,25 +176,43 @@ enum JsonLines {
   Dataset<Row> of(Dataset<Row> pairs, Dataset<Row> files) {
     Dataset<Row> own = files.select(col("id").as("own_id"), col("file").as("own_file"));
     Dataset<Row> other = files.select(col("id").as("other_id"), col("file").as("other_file"));
+    Column imageId = col("image_id");
+    // By the pair's own image where there is no other: NULLs would all meet in one partition.
+    Column otherId = coalesce(ModelRows.rejectedImageId(), imageId);
     Column rejectedFile =
         when(hasMadeImage(), concat(lit(REJECTED_IMAGES + "/"), col("pair_id"), lit(".png")))
-            .otherwise(col("other_file"));
+            .otherwise(file("other_file", otherId));
     Column line =
         to_json(
             struct(
                 Stream.concat(
-                        ownColumns(col("own_file"), rejectedFile).stream(), COMMON_COLUMNS.stream())
+                        ownColumns(file("own_file", imageId), rejectedFile).stream(),
+                        COMMON_COLUMNS.stream())
                     .toArray(Column[]::new)),
             // Every line has every key, which is what readers with declared features want.
             Map.of("ignoreNullFields", "false"));
     return pairs
-        .join(own, col("image_id").equalTo(col("own_id")))
-        // By the pair's own image where there is no other: NULLs would all meet in one partition.
-        .join(
-            other, coalesce(ModelRows.rejectedImageId(), col("image_id")).equalTo(col("other_id")))
+        .join(own, imageId.equalTo(col("own_id")), "left")
+        .join(other, otherId.equalTo(col("other_id")), "left")
         .withColumn("turns", TURNS)
         .withColumn(MARKED, marked())
         .select(col("pair_id"), line.as("line"));
+  }
+
+  /** Returns the file of an image: without one the line is not to be left out but an error. */
+  private static Column file(String column, Column imageId) {
+    // Images are copied again where an executor is lost that kept what became of them.
+    return coalesce(
+        col(column),
+        raise_error(
+            concat(
+                lit("Cannot write the line of pair "),
+                col("pair_id"),
+                lit(": image "),
+                imageId,
+                lit(
+                    " was copied, and could not be read when it was to be copied again. Nothing is"
+                        + " exported. Look at the file system, then run the step again."))));
   }
 
   /** Returns a line of {@link #of} as it stands in the file. */

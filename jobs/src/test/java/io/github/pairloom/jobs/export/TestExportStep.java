@@ -581,6 +581,23 @@ class TestExportStep {
   }
 
   @Test
+  void aLineWhoseImageIsNotAmongThoseThatWereCopiedIsAnError() {
+    CandidatePair pair = pair("a", OWN_FILE, "Where?", "Here.", "There.");
+    Dataset<Row> pairs =
+        spark.createDataFrame(
+            List.of(CandidatePair.CODEC.toRow(pair)), CandidatePair.CODEC.schema());
+    Dataset<Row> files =
+        spark.createDataFrame(
+            List.of(RowFactory.create(null, null, null, null, "gone")), ImageWriter.OUTCOME);
+    for (JsonLines format : JsonLines.values()) {
+      Exception e =
+          assertThrows(
+              Exception.class, () -> format.of(pairs, files).collectAsList(), format.name());
+      assertTrue(e.getMessage().contains("pair " + pair.pairId() + ": image "), e.getMessage());
+    }
+  }
+
+  @Test
   void pairsOfImagesAreWrittenWithBothImagesWhereTheFormatHasAPlaceForThem() throws IOException {
     RgbImage picture = scene("000300.png");
     byte[] own = ImageEdits.toPng(picture);
