@@ -115,8 +115,8 @@ public final class Contamination {
   }
 
   /**
-   * Returns the ids, in column {@code id}, of those pairs that have an image, be it of the rejected
-   * side alone, or the prompt with a label.
+   * Returns the ids, in column {@code id}, of those pairs that have a label, or an image with one,
+   * be it of the rejected side alone.
    *
    * @param labels of table {@code contaminations}
    */

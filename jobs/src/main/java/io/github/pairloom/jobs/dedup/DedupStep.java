@@ -23,7 +23,7 @@ public final class DedupStep implements Step {
   /** Reason code of a pair whose image equals or looks like one of an evaluation set. */
   public static final String CONTAMINATED_IMAGE = "contaminated-image";
 
-  /** Reason code of a pair whose prompt stands in an evaluation set. */
+  /** Reason code of a pair whose prompt or an earlier question stands in an evaluation set. */
   public static final String CONTAMINATED_PROMPT = "contaminated-prompt";
 
   /** Reason code of a pair whose two texts, or such as mean the same, another has reversed. */

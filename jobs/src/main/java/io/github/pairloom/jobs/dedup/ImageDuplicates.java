@@ -45,9 +45,9 @@ final class ImageDuplicates {
   private static final int HOT = 4096;
 
   /**
-   * Edges of an image through one quarter, of which one is its strongest for table {@code
-   * duplicates}. Of more, those are left out that connect what is connected already: 4,096 copies
-   * of one picture would have 8 million.
+   * Edges of an image through one quarter, the first in the order of the lists: table {@code
+   * duplicates} tells the strongest of these. Of more, those are left out that connect what is
+   * connected already: 4,096 copies of one picture would have 8 million.
    */
   private static final int STARS = 16;
 

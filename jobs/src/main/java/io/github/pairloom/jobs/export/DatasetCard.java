@@ -152,7 +152,8 @@ record DatasetCard(
                     .formatted(JsonLines.IMAGE_MARKER)),
             leftOut(
                 ExportStep.CONTAMINATED,
-                "because an image or the prompt of theirs is in an evaluation set."),
+                "because an image, the prompt or an earlier question of theirs is in an\nevaluation"
+                    + " set."),
             leftOut(
                 ExportStep.PAIR_OF_IMAGES,
                 "because both sides are one text, and no format here has a place for the\nsecond"

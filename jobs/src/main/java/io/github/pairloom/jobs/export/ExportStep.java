@@ -69,7 +69,7 @@ public final class ExportStep implements Step {
   /** Reason code of a pair of noise on what another model saw, which takes pictures otherwise. */
   public static final String NOISE_OF_ANOTHER_MODEL = "noise-of-another-model";
 
-  /** Reason code of a pair that an evaluation set has the image or the prompt of. */
+  /** Reason code of a pair that an evaluation set has an image, the prompt or a question of. */
   public static final String CONTAMINATED = "contaminated";
 
   /** Reason code of a pair whose two images were drawn for different splits. */
@@ -250,8 +250,8 @@ public final class ExportStep implements Step {
   }
 
   /**
-   * Returns the pairs that no evaluation set has an image or the prompt of. They were kept for good
-   * before the set was named.
+   * Returns the pairs that no evaluation set has an image, the prompt or an earlier question of.
+   * They were kept for good before the set was named.
    */
   private static Dataset<Row> apart(Dataset<Row> pairs, Dataset<Row> contaminations) {
     if (contaminations.isEmpty()) {

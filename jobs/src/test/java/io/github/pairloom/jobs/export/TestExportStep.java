@@ -346,7 +346,9 @@ class TestExportStep {
     Path export = folder.resolve("warehouse/exports/test-pairs");
     assertParquet(List.of(good), export);
     String card = Files.readString(export.resolve("README.md"));
-    assertTrue(card.contains("Left out: 3, because an image or the prompt of theirs"), card);
+    assertTrue(
+        card.contains("Left out: 3, because an image, the prompt or an earlier question of theirs"),
+        card);
     JsonNode manifest = JSON.readTree(export.resolve("manifest.json").toFile());
     assertEquals(3, manifest.get("dropped").get("contaminated").asInt());
     assertEquals(4, export(List.of(ExportFormat.PARQUET)).alreadyDone());
