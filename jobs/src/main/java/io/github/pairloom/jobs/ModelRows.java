@@ -164,14 +164,9 @@ public final class ModelRows {
     if (begun > 0) {
       int batchRows = context.recipe().recovery().batchRows();
       int batches = Math.toIntExact((begun + batchRows - 1) / batchRows);
-      int slices = spending.slices(begun, batches);
-      // Of a slice, so that a batch has about as many however it is cut.
-      int tasks = Math.max(1, Math.toIntExact((long) tasks(context) * batches / slices));
-      if (spending.isCapped()) {
-        // The first batch spends as little as can be told apart.
-        slices = Math.multiplyExact(slices, tasks);
-        tasks = 1;
-      }
+      int slices = spending.slices(begun, batches, tasks(context));
+      // Under a cap a batch is of as many slices as are affordable.
+      int tasks = spending.isCapped() ? 1 : tasks(context);
       boolean ofImages = Arrays.asList(candidates.columns()).contains("image_id");
       // Under a cap slices are to be small, so that the first one spends little.
       String together = ofImages && !spending.isCapped() ? "image_id" : key;
@@ -184,7 +179,7 @@ public final class ModelRows {
               .repartition(Math.multiplyExact(slices, tasks), functions.col(together))
               .sortWithinPartitions(together, key)
               .toJavaRDD();
-      long[] rows = spending.isCapped() ? rowsOfSlices(todo, tasks) : alike(begun, slices);
+      long[] rows = spending.isCapped() ? rowsOfPartitions(todo) : alike(begun, slices);
       int taken;
       for (int slice = 0; slice < slices; slice += taken) {
         taken = spending.affordable(rows, slice, batchRows);
@@ -209,23 +204,20 @@ public final class ModelRows {
     return PartitionPruningRDD.create(rows.rdd(), some).toJavaRDD();
   }
 
-  /** Returns the rows of each slice of so many partitions. */
-  private static long[] rowsOfSlices(JavaRDD<Row> todo, int tasks) {
-    List<Long> counts =
-        todo.mapPartitions(
-                rows -> {
-                  long count = 0;
-                  for (; rows.hasNext(); rows.next()) {
-                    count++;
-                  }
-                  return List.of(count).iterator();
-                })
-            .collect();
-    long[] slices = new long[counts.size() / tasks];
-    for (int i = 0; i < counts.size(); i++) {
-      slices[i / tasks] += counts.get(i);
-    }
-    return slices;
+  private static long[] rowsOfPartitions(JavaRDD<Row> todo) {
+    return todo
+        .mapPartitions(
+            rows -> {
+              long count = 0;
+              for (; rows.hasNext(); rows.next()) {
+                count++;
+              }
+              return List.of(count).iterator();
+            })
+        .collect()
+        .stream()
+        .mapToLong(Long::longValue)
+        .toArray();
   }
 
   private static long[] alike(long rows, int slices) {

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -32,7 +33,7 @@ public final class Spending {
   /** Rows of a slice: what the first one costs tells how many are affordable. */
   private static final int PROBE_ROWS = 100;
 
-  /** Slices that a shuffle is not too many files for. */
+  /** Slices that a shuffle is not too many files for, if it has not more without a cap. */
   private static final int MOST_SLICES = 10_000;
 
   private static final double NANOS = 1e9;
@@ -67,7 +68,7 @@ public final class Spending {
   private final Path folder;
   private final RemoteSettings cap;
   private final boolean capped;
-  private final ModelCounters counters;
+  private final Supplier<Amount> spent;
   private Amount before = Amount.NONE;
   private Amount recorded = Amount.NONE;
 
@@ -77,12 +78,22 @@ public final class Spending {
   private long batchRows;
   private Amount batchCost = Amount.NONE;
 
-  private Spending(StepContext context, boolean capped, ModelCounters counters) {
-    this.hadoop = context.spark().sparkContext().hadoopConfiguration();
-    this.folder = folder(context);
-    this.cap = context.recipe().remote();
+  /**
+   * @param folder where what was spent is written down
+   * @param capped whether {@code cap} is to be minded
+   * @param spent gives what this step has spent so far
+   */
+  Spending(
+      Configuration hadoop,
+      Path folder,
+      RemoteSettings cap,
+      boolean capped,
+      Supplier<Amount> spent) {
+    this.hadoop = hadoop;
+    this.folder = folder;
+    this.cap = cap;
     this.capped = capped;
-    this.counters = counters;
+    this.spent = spent;
     if (capped) {
       for (Batch batch : read(hadoop, folder)) {
         before = before.plus(batch.amount);
@@ -102,7 +113,12 @@ public final class Spending {
     boolean asks =
         table == Table.PAIRS
             && Settings.within(context.recipe().reject(), ChatEndpoint.class).findAny().isPresent();
-    return new Spending(context, asks && (cap.maxTokens() > 0 || cap.maxCost() > 0), counters);
+    return new Spending(
+        context.spark().sparkContext().hadoopConfiguration(),
+        folder(context),
+        cap,
+        asks && (cap.maxTokens() > 0 || cap.maxCost() > 0),
+        counters::spent);
   }
 
   /** Returns what the recipe has spent in all its runs on the warehouse. */
@@ -121,10 +137,20 @@ public final class Spending {
     return capped;
   }
 
-  /** Returns how many slices {@code rows} are cut into, of which batches are made. */
-  int slices(long rows, int batches) {
-    long probes = Math.min(MOST_SLICES, (rows + PROBE_ROWS - 1) / PROBE_ROWS);
-    return capped ? (int) Math.max(batches, probes) : batches;
+  /**
+   * Returns how many slices {@code rows} are cut into, of which batches are made.
+   *
+   * @param batches that they make without a cap
+   * @param tasks of each of these
+   */
+  int slices(long rows, int batches, int tasks) {
+    if (!capped) {
+      return batches;
+    }
+    // No more: a few rows of a slice that are dear would be taken for what all rows cost, for good.
+    long probes = (rows + PROBE_ROWS - 1) / PROBE_ROWS;
+    long most = Math.max(MOST_SLICES, (long) batches * tasks);
+    return Math.toIntExact(Math.max(batches, Math.min(most, probes)));
   }
 
   /**
@@ -133,20 +159,26 @@ public final class Spending {
    * @param rows of each slice
    * @param from the first that is not done
    * @param most rows of a batch
-   * @throws SpendingCapException if not even one is affordable
+   * @throws SpendingCapException if not even one with rows is affordable
    */
   int affordable(long[] rows, int from, long most) {
-    if (!capped || rows[from] == 0) {
+    if (!capped) {
       return 1;
     }
+    int slices = 1;
+    while (rows[from + slices - 1] == 0 && from + slices < rows.length) {
+      slices++;
+    }
+    long taken = rows[from + slices - 1];
+    if (taken == 0) {
+      return slices;
+    }
     double remaining = 1 - share(before.plus(recorded));
-    if (remaining <= 0 || rows[from] * dearestRow > remaining) {
+    if (remaining <= 0 || taken * dearestRow > remaining) {
       throw new SpendingCapException(message(rows, from));
     }
     // Rows whose answers were kept cost nothing, and those after them may: so batches grow slowly.
-    long mostNow = Math.min(most, dearestRow == 0 ? 0 : Math.max(PROBE_ROWS, 2 * batchRows));
-    long taken = rows[from];
-    int slices = 1;
+    long mostNow = Math.min(most, Math.max(dearestRow == 0 ? 0 : PROBE_ROWS, 2 * batchRows));
     while (from + slices < rows.length
         && taken + rows[from + slices] <= mostNow
         && (taken + rows[from + slices]) * dearestRow <= remaining) {
@@ -164,7 +196,7 @@ public final class Spending {
 
   /** Writes down what the batch has cost since the last call. */
   void record() {
-    Amount now = counters.spent();
+    Amount now = spent.get();
     Amount more = now.minus(recorded);
     recorded = now;
     if (!more.equals(Amount.NONE)) {
