@@ -123,7 +123,7 @@ final class BdhsSampler {
     private CompletableFuture<Rejection> gate(
         Draft draft, Sight sight, int iteration, boolean last) {
       double cosine = bench.similarity().of(input.chosen(), draft.text);
-      // What is no text at all, or none to its end, is dissimilar, but no pair comes of it.
+      // What is no text at all, or none to its end, is dissimilar, but the gates may refuse it.
       boolean usable = !draft.text.isEmpty() && !draft.cutOff;
       return last || (usable && cosine < settings.similarityThreshold())
           ? CompletableFuture.completedFuture(

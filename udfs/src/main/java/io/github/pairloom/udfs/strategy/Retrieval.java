@@ -35,9 +35,10 @@ import java.util.stream.Collectors;
  *
  * <p>The gaps are filled in order within a sentence, and each sentence stands after the original
  * ones: the model writes until the word or sign comes that follows the gap. If it does not come
- * before the full stop, the model has left the frame, and its words end the sentence. Re-Align asks
- * the model to complete the masked text instead, which takes one that follows instructions: that is
- * what the template is for. Its words for masking and its number of images are not published.
+ * before the sentence ends, the model has left the frame, and its words end the sentence. Re-Align
+ * asks the model to complete the masked text instead, which takes one that follows instructions:
+ * that is what the template is for. Its words for masking and its number of images are not
+ * published.
  *
  * @param neighbours images to complete from
  * @param similarityThreshold a completion is accepted below this cosine
@@ -121,6 +122,9 @@ public record Retrieval(
     private final Set<String> kept;
     private final List<String> refused = new ArrayList<>();
 
+    /** Taken if no completion comes to its end: what it is worth the gates say. */
+    private Optional<Rejection> cutOff = Optional.empty();
+
     Row(RejectionInput input, Workbench bench) {
       this.input = input;
       this.bench = bench;
@@ -137,8 +141,12 @@ public record Retrieval(
      */
     CompletableFuture<Rejection> attempt(int rank) {
       if (rank == images.size()) {
-        return CompletableFuture.failedFuture(
-            new NoPairException(NOT_ACCEPTED, String.join(", ", refused)));
+        return cutOff
+            .map(CompletableFuture::completedFuture)
+            .orElseGet(
+                () ->
+                    CompletableFuture.failedFuture(
+                        new NoPairException(NOT_ACCEPTED, String.join(", ", refused))));
       }
       RejectedImage seen;
       try {
@@ -164,16 +172,16 @@ public record Retrieval(
           .thenComposeAsync(
               draft -> {
                 double cosine = bench.similarity().of(input.chosen(), draft.text);
-                // No pair would come of it, however dissimilar it is.
-                if (draft.text.isEmpty() || draft.cutOff) {
-                  refused.add(draft.cutOff ? "cut off" : "empty");
-                  return attempt(rank + 1);
+                boolean accepted = !draft.text.isEmpty() && cosine < similarityThreshold;
+                Rejection rejection =
+                    new Rejection(draft.text, rank + 1, cosine, draft.cutOff, seen.transform());
+                if (accepted && !draft.cutOff) {
+                  return CompletableFuture.completedFuture(rejection);
                 }
-                if (cosine < similarityThreshold) {
-                  return CompletableFuture.completedFuture(
-                      new Rejection(draft.text, rank + 1, cosine, false, seen.transform()));
+                if (accepted && cutOff.isEmpty()) {
+                  cutOff = Optional.of(rejection);
                 }
-                refused.add("cosine " + cosine);
+                refused.add(draft.text.isEmpty() ? "empty" : "cosine " + cosine);
                 return attempt(rank + 1);
               },
               bench);

@@ -26,15 +26,22 @@ public final class Sentences {
           UnicodeScript.KHMER,
           UnicodeScript.MYANMAR);
 
+  /** The number or letter of a list item or choice. */
+  private static final Pattern ITEM = Pattern.compile("\\s*(?:\\d{1,3}|\\p{Alpha})[.)]");
+
   /**
-   * Ends with something that has a full stop but is no sentence yet: the number or letter of a list
-   * item or choice, a title or another abbreviation that something follows, initials.
+   * Ends with something that has a full stop but is no sentence yet: such a number or letter, a
+   * title or another abbreviation that something follows, initials.
    */
   private static final Pattern UNFINISHED =
       Pattern.compile(
-          "\\s*(?:\\d{1,3}|\\p{Alpha})[.)]"
-              + "|.*(?<![\\p{L}\\p{N}])(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|vs|approx|Fig|Nr|ca|bzw|\\p{L})\\.",
+          ITEM.pattern()
+              + "|.*(?<![\\p{L}\\p{N}])"
+              + "(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|vs|approx|Fig|Nr|ca|bzw|[\\p{Lu}\\p{Ll}])\\.",
           Pattern.DOTALL);
+
+  /** Full stops that may be points of numbers. */
+  private static final String POINTS = ".\uFF0E";
 
   /** What may follow a sentence. */
   private static final String NEXT = " A";
@@ -62,9 +69,10 @@ public final class Sentences {
       while (solid > start && Character.isWhitespace(text.charAt(solid - 1))) {
         solid--;
       }
+      boolean line = end < text.length() && text.charAt(end) == '\n';
       if (solid > start
           && !goesOn(text, end, solid)
-          && !UNFINISHED.matcher(text.substring(start, solid)).matches()) {
+          && !(line ? ITEM : UNFINISHED).matcher(text.substring(start, solid)).matches()) {
         sentences.add(text.substring(start, solid));
         start = solid;
       }
@@ -79,9 +87,10 @@ public final class Sentences {
   }
 
   /**
-   * Returns where the first sentence of a text ends, whatever will be written after the text; -1
-   * while that is not known. It ends where {@link #split} would end it: an abbreviation, or a point
-   * that may be a number's ({@code 3.} before {@code 5}), is waited out.
+   * Returns where the first sentence of a text that is being written ends; -1 while that is not
+   * known. It ends where {@link #split} would end it: an abbreviation, or a point that may be a
+   * number's ({@code 3.} before {@code 5}), is waited out. Any other full stop is taken for the
+   * sentence's, though a lower-case word might follow ({@code etc. and}).
    *
    * @return index after the sentence's last character that is no whitespace, or -1
    */
@@ -92,7 +101,9 @@ public final class Sentences {
     }
     int length = text.length();
     boolean number =
-        length > 1 && text.charAt(length - 1) == '.' && Character.isDigit(text.charAt(length - 2));
+        length > 1
+            && POINTS.indexOf(text.charAt(length - 1)) >= 0
+            && Character.isDigit(text.charAt(length - 2));
     return !number && split(text + NEXT).size() > 1 ? text.stripTrailing().length() : -1;
   }
 
@@ -103,7 +114,16 @@ public final class Sentences {
   public static boolean mayComplete(String added) {
     return added
         .codePoints()
-        .anyMatch(c -> c == '\n' || !(Character.isLetterOrDigit(c) || Character.isWhitespace(c)));
+        .anyMatch(
+            c ->
+                c == '\n'
+                    || !(Character.isLetterOrDigit(c) || Character.isWhitespace(c) || isMark(c)));
+  }
+
+  /** Returns whether a character belongs to the letter before it, as vowel signs do. */
+  private static boolean isMark(int c) {
+    int type = Character.getType(c);
+    return type == Character.NON_SPACING_MARK || type == Character.COMBINING_SPACING_MARK;
   }
 
   /**

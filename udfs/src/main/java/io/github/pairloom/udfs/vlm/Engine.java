@@ -531,8 +531,6 @@ final class Engine implements AutoCloseable {
           continue;
         }
         int t = follow(tail, sequence, logits, next - sequence.firstCut());
-        tail.position = (long) sequence.input().nextPosition() - sequence.tokens.length + t;
-        endBeyondContext(tail);
         if (!tail.ended) {
           tail.cached = sequence.placeBefore(t) + 1;
           tail.hidden = sequence.input().hidden();
@@ -558,6 +556,8 @@ final class Engine implements AutoCloseable {
     for (int t = tail.cut.kept(); ; t++) {
       int token = choose(tail, logits, offset + t);
       accept(tail, token);
+      tail.position = (long) sequence.input().nextPosition() - sequence.tokens.length + t;
+      endBeyondContext(tail);
       boolean guessed = t < sequence.tokens.length && sequence.tokens[t] == token;
       metrics.add(Figure.DRAFT_TOKENS_ACCEPTED, guessed ? 1 : 0);
       if (tail.ended || !guessed) {

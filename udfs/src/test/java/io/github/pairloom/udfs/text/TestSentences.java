@@ -47,6 +47,7 @@ class TestSentences {
         List.of("Objects:", "\n- a cat", "\n- a cup", "\n\nThe end."),
         Sentences.split("Objects:\n- a cat\n- a cup\n\nThe end."));
     assertEquals(List.of("a", "\r\nb"), Sentences.split("a\r\nb"));
+    assertEquals(List.of("Answer: B.", "\nIt is red."), Sentences.split("Answer: B.\nIt is red."));
     assertEquals(List.of("1. A cat.", "\n2. A dog."), Sentences.split("1. A cat.\n2. A dog."));
   }
 
@@ -79,13 +80,26 @@ class TestSentences {
             "\"A cat.\"",
             "(x.)",
             "\n- a cat\n",
+            "Answer: B.\n",
+            "\uC606\uC5D0 \uACF5.",
             "\u732B\u3002",
             "\u732B\uFF0E",
             "\u092C\u093F\u0932\u094D\u0932\u0940\u0964")) {
       assertEquals(text.stripTrailing().length(), Sentences.completeAt(text), text);
     }
     for (String text :
-        List.of("", " ", "\n", "A cat", "It is Dr.", "2.", "About 3.", "e.g.", "B.", "\"")) {
+        List.of(
+            "",
+            " ",
+            "\n",
+            "A cat",
+            "It is Dr.",
+            "2.",
+            "About 3.",
+            "\uFF13\uFF0E",
+            "e.g.",
+            "B.",
+            "\"")) {
       assertEquals(-1, Sentences.completeAt(text), text);
     }
     assertEquals("About 3.".length(), Sentences.completeAt("About 3. The"));
