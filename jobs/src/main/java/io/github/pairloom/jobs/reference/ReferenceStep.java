@@ -122,6 +122,9 @@ public final class ReferenceStep implements Step {
                 .or(
                     col("provenance.recipe_id")
                         .equalTo(recipe.referenceId())
-                        .and(col("provenance.model_revision").equalTo(model.revision()))));
+                        .and(col("provenance.model_revision").equalTo(model.revision()))
+                        .and(
+                            col("provenance.prompt_template_sha256")
+                                .equalTo(model.promptTemplateSha256()))));
   }
 }
