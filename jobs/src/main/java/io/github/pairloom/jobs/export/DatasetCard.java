@@ -2,6 +2,7 @@ package io.github.pairloom.jobs.export;
 
 import io.github.pairloom.jobs.recipe.ExportFormat;
 import io.github.pairloom.schemas.ContentId;
+import io.github.pairloom.schemas.Response;
 import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
@@ -298,7 +299,8 @@ record DatasetCard(
         o.rows(),
         o.meanSimilarity(),
         o.modelId().replace("|", "\\|"),
-        o.modelRevision(),
+        // The source's own text was made by no model.
+        o.modelId().equals(Response.SOURCE) ? "-" : o.modelRevision(),
         o.seed(),
         o.recipeId());
   }

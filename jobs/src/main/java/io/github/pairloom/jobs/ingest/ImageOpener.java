@@ -81,7 +81,11 @@ final class ImageOpener {
         byte[] file = bytes.readFile(uri, ImageInspector.LIMITS);
         failures = 0;
         return file;
-      } catch (EOFException | AccessControlException | AccessDeniedException e) {
+      } catch (BadImageException
+          | EOFException
+          | AccessControlException
+          | AccessDeniedException e) {
+        failures = 0; // The file system answers.
         throw e; // No pause changes what the file is, or who may read it.
       } catch (IOException e) {
         if (tries == TRIES || !paused(pause)) {
