@@ -262,11 +262,9 @@ final class NaiveModel implements AutoCloseable {
         written[count++] = choice.token;
         boolean full = count == written.length;
         String text = text(prefix, written, count);
-        int complete = begun.map(kept -> Sentences.completeAt(kept + text)).orElse(-1);
-        if (complete >= 0) {
-          int kept = begun.get().length();
-          String sentence = (begun.get() + text).substring(kept, Math.max(kept, complete));
-          return new Written(sentence, ids.length, count, false, gap);
+        Optional<String> rest = begun.flatMap(kept -> Sentences.completion(kept, text));
+        if (rest.isPresent()) {
+          return new Written(rest.get(), ids.length, count, false, gap);
         }
         if (full) {
           return new Written(text, ids.length, count, true, gap);

@@ -117,7 +117,7 @@ public final class Spending {
         context.spark().sparkContext().hadoopConfiguration(),
         folder(context),
         cap,
-        asks && (cap.maxTokens() > 0 || cap.maxCost() > 0),
+        asks && cap.isCapped(),
         counters::spent);
   }
 

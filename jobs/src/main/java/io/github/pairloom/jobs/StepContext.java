@@ -27,8 +27,7 @@ public record StepContext(SparkSession spark, Warehouse warehouse, Recipe recipe
             ? ResponseCache.in(
                 spark.sparkContext().hadoopConfiguration(), warehouse.root() + "/_response-cache")
             : ResponseCache.none();
-    boolean capped = recipe.remote().maxTokens() > 0 || recipe.remote().maxCost() > 0;
-    return capped ? answers.capped() : answers;
+    return recipe.remote().isCapped() ? answers.capped() : answers;
   }
 
   /**

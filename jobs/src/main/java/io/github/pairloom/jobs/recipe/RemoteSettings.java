@@ -41,4 +41,9 @@ public record RemoteSettings(
     check(maxTokens >= 0, "Invalid max-tokens: %s (must be at least 0)", maxTokens);
     check(maxCost >= 0, "Invalid max-cost: %s (must be at least 0)", maxCost);
   }
+
+  /** Returns whether what answers cost is bounded. */
+  public boolean isCapped() {
+    return maxTokens > 0 || maxCost > 0;
+  }
 }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -87,6 +88,17 @@ public final class Sentences {
   }
 
   /**
+   * Returns what of a written text completes the sentence that another begins; empty while it is
+   * not complete, or that is not known.
+   */
+  public static Optional<String> completion(String begun, String written) {
+    int end = completeAt(begun + written);
+    return end < 0
+        ? Optional.empty()
+        : Optional.of(written.substring(0, Math.max(0, end - begun.length())));
+  }
+
+  /**
    * Returns where the first sentence of a text that is being written ends; -1 while that is not
    * known. It ends where {@link #split} would end it: an abbreviation, or a point that may be a
    * number's ({@code 3.} before {@code 5}), is waited out. Any other full stop is taken for the
@@ -94,7 +106,7 @@ public final class Sentences {
    *
    * @return index after the sentence's last character that is no whitespace, or -1
    */
-  public static int completeAt(String text) {
+  static int completeAt(String text) {
     List<String> sentences = split(text);
     if (sentences.size() > 1) {
       return sentences.get(0).length();
@@ -109,21 +121,13 @@ public final class Sentences {
 
   /**
    * Returns whether a sentence may become complete by what is added to its text, or by what comes
-   * next: whether there is a line break or a sign in it.
+   * next: whether there is a line break or a sign in it. Vowel signs are parts of words.
    */
   public static boolean mayComplete(String added) {
     return added
         .codePoints()
         .anyMatch(
-            c ->
-                c == '\n'
-                    || !(Character.isLetterOrDigit(c) || Character.isWhitespace(c) || isMark(c)));
-  }
-
-  /** Returns whether a character belongs to the letter before it, as vowel signs do. */
-  private static boolean isMark(int c) {
-    int type = Character.getType(c);
-    return type == Character.NON_SPACING_MARK || type == Character.COMBINING_SPACING_MARK;
+            c -> c == '\n' || !(Character.isUnicodeIdentifierPart(c) || Character.isWhitespace(c)));
   }
 
   /**

@@ -50,7 +50,7 @@ public final class Cut {
   /**
    * Returns a cut from which the model goes on to the first full stop too (arXiv 2407.02477,
    * appendix D), or whatever else ends a sentence where responses are split into theirs ({@link
-   * Sentences#completeAt}).
+   * Sentences#completion}).
    *
    * @param tokens of a response, kept and guessed ones
    * @param kept how many of them are given, from 0

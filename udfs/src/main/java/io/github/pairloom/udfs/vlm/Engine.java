@@ -555,9 +555,8 @@ final class Engine implements AutoCloseable {
     tail.undecided = false;
     for (int t = tail.cut.kept(); ; t++) {
       int token = choose(tail, logits, offset + t);
-      accept(tail, token);
       tail.position = (long) sequence.input().nextPosition() - sequence.tokens.length + t;
-      endBeyondContext(tail);
+      accept(tail, token);
       boolean guessed = t < sequence.tokens.length && sequence.tokens[t] == token;
       metrics.add(Figure.DRAFT_TOKENS_ACCEPTED, guessed ? 1 : 0);
       if (tail.ended || !guessed) {
@@ -636,7 +635,6 @@ final class Engine implements AutoCloseable {
         logits.read();
         for (int i = 0; i < tails.size(); i++) {
           accept(tails.get(i), choose(tails.get(i), logits, i));
-          endBeyondContext(tails.get(i));
         }
       }
       compact();
@@ -765,24 +763,17 @@ final class Engine implements AutoCloseable {
     }
     tail.write(token);
     if (tail.cut.begun().isPresent() && (tail.undecided || weights.mayEndSentence(token))) {
-      String begun = tail.cut.begun().get();
-      String sentence = begun + text(tail);
-      int complete = Sentences.completeAt(sentence);
-      if (complete >= 0) {
-        end(tail, sentence.substring(begun.length(), Math.max(begun.length(), complete)), 0, false);
+      Optional<String> rest = Sentences.completion(tail.cut.begun().get(), text(tail));
+      if (rest.isPresent()) {
+        end(tail, rest.get(), 0, false);
         return;
       }
       // What comes next may tell that a sign was the sentence's last.
       tail.undecided = weights.mayEndSentence(token);
     }
-    if (tail.count == tail.work.passage.sampling().maxNewTokens()) {
-      end(tail, text(tail), 0, true);
-    }
-  }
-
-  /** Ends a tail whose last token has a position that the model was not made for. */
-  private void endBeyondContext(Tail tail) {
-    if (!tail.ended && tail.position >= weights.context) {
+    // A later position is none that the model was made for.
+    boolean full = tail.position >= weights.context;
+    if (full || tail.count == tail.work.passage.sampling().maxNewTokens()) {
       end(tail, text(tail), 0, true);
     }
   }

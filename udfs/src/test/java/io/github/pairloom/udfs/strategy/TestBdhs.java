@@ -137,6 +137,16 @@ class TestBdhs {
       swapped |= text.startsWith("Yes, ");
     }
     assertTrue(swapped, "no sentence of 20 starts with the other word");
+    RejectionInput word = input(scene, "No.", KeyedRandom.of(1));
+    assertEquals("Yes.", reject(new BdhsAttention(1, always), word).text());
+  }
+
+  @Test
+  void anAttemptThatIsCutOffIsFollowedByTheNextHoweverDissimilarItIs() {
+    Bdhs short3 = new Bdhs(3, 0.97, 0, new Sampling(0, 1, 1));
+    Rejection rejection = reject(new BdhsAttention(1, short3), scenes.get(0));
+    assertEquals(3, rejection.iteration());
+    assertTrue(rejection.cutOff());
   }
 
   @Test

@@ -102,6 +102,12 @@ class TestSentences {
             "\"")) {
       assertEquals(-1, Sentences.completeAt(text), text);
     }
+    for (String added : List.of(".", " it!", "\n", "\u3002", "\u0964", "\uFFFD")) {
+      assertTrue(Sentences.mayComplete(added), added);
+    }
+    for (String added : List.of("", " ", " cat3", "\u0939\u093F\u0928\u094D")) {
+      assertFalse(Sentences.mayComplete(added), added);
+    }
     assertEquals("About 3.".length(), Sentences.completeAt("About 3. The"));
     assertEquals(-1, Sentences.completeAt("About 3.5"));
     assertEquals("\n- a cat".length(), Sentences.completeAt("\n- a cat\n- a"));
