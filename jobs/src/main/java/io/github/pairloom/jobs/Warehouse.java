@@ -22,9 +22,12 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.delta.DeltaLog;
+import org.apache.spark.sql.delta.Snapshot;
+import org.apache.spark.sql.delta.stats.DeltaScan;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.StructType;
 import scala.Option;
+import scala.collection.immutable.List$;
 
 /**
  * A folder of Delta tables, one per {@link Table}, created as they are first needed.
@@ -61,6 +64,9 @@ public final class Warehouse {
   /** Version of each table that was last read or written. */
   private final Map<Table, Long> versions = new ConcurrentHashMap<>();
 
+  /** Files of each table as it was last read. */
+  private final Map<Table, Files> files = new ConcurrentHashMap<>();
+
   /**
    * @param root folder or URI of any file system Spark reaches
    */
@@ -91,10 +97,10 @@ public final class Warehouse {
 
   /** Returns the rows of {@code table}; the table is created if it is not there. */
   public Dataset<Row> read(Table table) {
-    if (version(table) < 0) {
-      return spark.createDataFrame(List.of(), table.schema());
-    }
-    return loaded(table, Map.of());
+    long version = version(table);
+    return version < 0
+        ? spark.createDataFrame(List.of(), table.schema())
+        : readAsOf(table, version);
   }
 
   /**
@@ -115,10 +121,11 @@ public final class Warehouse {
   public String id(Table table) {
     create(table);
     // The command that tells details of a table looks at all of its files.
-    return DeltaLog.forTable(spark, path(table))
-        .update(false, Option.empty(), Option.empty())
-        .metadata()
-        .id();
+    return newest(table).metadata().id();
+  }
+
+  private Snapshot newest(Table table) {
+    return DeltaLog.forTable(spark, path(table)).update(false, Option.empty(), Option.empty());
   }
 
   /**
@@ -126,8 +133,37 @@ public final class Warehouse {
    * seen, however often and late the rows are computed.
    */
   public Dataset<Row> readAsOf(Table table, long version) {
-    return loaded(table, Map.of("versionAsOf", Long.toString(version)));
+    Dataset<Row> rows = rows(table, version);
+    List<String> there = List.of(rows.columns());
+    for (String column : table.schema().fieldNames()) {
+      if (!there.contains(column)) {
+        throw new JobException(
+            "Table %s in %s has no column %s: another version of Pairloom made it. Name another warehouse, or delete folder %s and run its step again, which makes all of its rows anew"
+                .formatted(table.tableName(), root, column, path(table)));
+      }
+    }
+    return rows;
   }
+
+  private Dataset<Row> rows(Table table, long version) {
+    Snapshot newest = newest(table);
+    if (newest.version() != version) {
+      return spark.read().format("delta").option("versionAsOf", version).load(path(table));
+    }
+    // Delta runs a job for every query to list the files that it has to read, which takes longer
+    // than most queries of a step: they are listed once for all queries of a version.
+    Files listed =
+        files.compute(
+            table,
+            (t, last) ->
+                last != null && last.of() == newest
+                    ? last
+                    : new Files(newest, newest.filesForScan(List$.MODULE$.empty(), false)));
+    return newest.deltaLog().createDataFrame(newest, listed.scan().files(), false, Option.empty());
+  }
+
+  /** The files of a table's version. */
+  private record Files(Snapshot of, DeltaScan scan) {}
 
   /**
    * Returns the rows that commits {@code after + 1} to {@code to} added to {@code table}, without a
@@ -160,19 +196,6 @@ public final class Warehouse {
     }
     // The first commit makes the table. Spark leaves out joins with what is known to be empty.
     return seen <= 0 ? spark.createDataFrame(List.of(), table.schema()) : readAsOf(table, seen);
-  }
-
-  private Dataset<Row> loaded(Table table, Map<String, String> options) {
-    Dataset<Row> rows = spark.read().format("delta").options(options).load(path(table));
-    List<String> there = List.of(rows.columns());
-    for (String column : table.schema().fieldNames()) {
-      if (!there.contains(column)) {
-        throw new JobException(
-            "Table %s in %s has no column %s: another version of Pairloom made it. Name another warehouse, or delete folder %s and run its step again, which makes all of its rows anew"
-                .formatted(table.tableName(), root, column, path(table)));
-      }
-    }
-    return rows;
   }
 
   /**
