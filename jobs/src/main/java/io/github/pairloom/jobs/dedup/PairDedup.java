@@ -1,6 +1,5 @@
 package io.github.pairloom.jobs.dedup;
 
-import static org.apache.spark.sql.functions.bit_xor;
 import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
@@ -77,9 +76,6 @@ final class PairDedup {
           DedupStep.CONTAMINATED_PROMPT,
           DedupStep.CONTRADICTION);
 
-  /** Exclusive or of the ids' hashes: sets of as many ids that are equal in it are the same. */
-  private static final Column IDS = coalesce(bit_xor(xxhash64(col("pair_id"))), lit(0L));
-
   /** Ids that every executor may hold. */
   private static final long BROADCAST = 1 << 20;
 
@@ -133,7 +129,7 @@ final class PairDedup {
     Dataset<Row> usable = usable(pairs);
     Column restatedRow = not(col("domain").equalTo(col("current_domain")));
     Row counts =
-        signed.agg(count(lit(1)), IDS, count(when(restatedRow, 1)), max("pairs_version")).first();
+        signed.agg(count(lit(1)), count(when(restatedRow, 1)), max("pairs_version")).first();
     Dataset<Row> current = signed.where(not(restatedRow));
     Optional<Dataset<Row>> unsigned =
         counts.getLong(0) == 0
@@ -141,7 +137,7 @@ final class PairDedup {
             : unsigned(usable, counts, current, signed.where(restatedRow), version);
     // With none, all is compared for the first time, or anew.
     long signedRows = unsigned.isPresent() ? counts.getLong(0) : 0;
-    long restated = unsigned.isPresent() ? counts.getLong(2) : 0;
+    long restated = unsigned.isPresent() ? counts.getLong(1) : 0;
     Dataset<Row> known = unsigned.isPresent() ? current : signed.where(lit(false));
     Dataset<Row> signatures =
         statements(unsigned.orElse(usable), version)
@@ -345,33 +341,29 @@ final class PairDedup {
    * Returns the usable rows that have no signature, or another one now; nothing if rows are signed
    * that are not there any more, or if a cluster of duplicates falls apart.
    *
-   * @param signed number of the signed rows, their {@link #IDS}, how many are restated, and the
-   *     version of the table that they tell
+   * @param signed number of the signed rows, how many are restated, and the version of the table
+   *     that they tell
    * @param current signed rows that are not restated
    * @param restated those that are
    */
   private Optional<Dataset<Row>> unsigned(
       Dataset<Row> usable, Row signed, Dataset<Row> current, Dataset<Row> restated, long version) {
-    Row all = usable.agg(count(lit(1)), IDS).first();
-    if (signed.getLong(2) == 0) {
+    if (signed.getLong(1) == 0) {
+      // All that was usable at that version is signed: where rows were but added since, no old one
+      // is asked for.
       Optional<Dataset<Row>> added =
-          warehouse.added(Table.PAIRS, signed.getLong(3), version).map(PairDedup::usable);
+          warehouse.added(Table.PAIRS, signed.getLong(2), version).map(PairDedup::usable);
       if (added.isPresent()) {
-        Row more = added.get().agg(count(lit(1)), IDS).first();
-        // Not so if rows were taken away and made again.
-        if (all.getLong(0) == signed.getLong(0) + more.getLong(0)
-            && all.getLong(1) == (signed.getLong(1) ^ more.getLong(1))) {
-          // Of a few files one task may read all.
-          return added.get().inputFiles().length < parallelism() ? added.map(this::spread) : added;
-        }
+        // Of a few files one task may read all.
+        return added.get().inputFiles().length < parallelism() ? added.map(this::spread) : added;
       }
     }
     // Ids first: the texts of old pairs are not to go through a shuffle.
     Dataset<Row> ids = usable.select(col("pair_id").as("id"));
     freshIds = ids.join(current, col("id").equalTo(col("pair_id")), "left_anti").persist();
     boolean incremental =
-        signed.getLong(0) - signed.getLong(2) + freshIds.count() == all.getLong(0)
-            && (signed.getLong(2) == 0 || (areFresh(restated) && !fallApart(restated)));
+        signed.getLong(0) - signed.getLong(1) + freshIds.count() == ids.count()
+            && (signed.getLong(1) == 0 || (areFresh(restated) && !fallApart(restated)));
     return incremental ? Optional.of(spread(having(usable, freshIds))) : Optional.empty();
   }
 
