@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.LongStream;
+import org.apache.spark.api.java.function.FilterFunction;
+import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -26,6 +28,12 @@ import org.apache.spark.sql.SparkSession;
  */
 final class PlantedPairs {
   static final int GROUP = 10;
+
+  /** Days of {@link #rowsOfDay}. */
+  static final int DAYS = GROUP;
+
+  /** Which of ten groups comes over all days; it has a copy in other case. */
+  private static final int SPREAD = 4;
 
   private static final KeyedRandom ROOT = KeyedRandom.of(2407).with("planted pairs");
   private static final int VOCABULARY = 20_000;
@@ -146,6 +154,30 @@ final class PlantedPairs {
 
   /** Returns rows {@code from} to {@code to - 1} as rows of table pairs. */
   static Dataset<Row> rows(SparkSession spark, long from, long to, boolean withHot) {
+    return rows(numbers(spark, from, to), withHot);
+  }
+
+  /**
+   * Returns the rows of one day: those of {@code count} that come on it if as many come on each of
+   * {@value #DAYS} days. Most groups come on one day, but of every tenth a row comes on each.
+   *
+   * @param day from 0
+   */
+  static Dataset<Row> rowsOfDay(SparkSession spark, long count, int day) {
+    FilterFunction<Long> ofDay =
+        i -> day == (i / GROUP % GROUP == SPREAD ? i % GROUP : i * DAYS / count);
+    Dataset<Long> numbers = numbers(spark, 0, count);
+    // In files of equal size, as executors write them.
+    return rows(numbers.filter(ofDay).repartition(numbers.rdd().getNumPartitions()), true);
+  }
+
+  private static Dataset<Long> numbers(SparkSession spark, long from, long to) {
+    return spark
+        .range(from, to, 1, 2 * spark.sparkContext().defaultParallelism())
+        .map((MapFunction<Long, Long>) i -> i, Encoders.LONG());
+  }
+
+  private static Dataset<Row> rows(Dataset<Long> of, boolean withHot) {
     MapPartitionsFunction<Long, Row> make =
         numbers -> {
           Provenance provenance = provenance();
@@ -154,10 +186,7 @@ final class PlantedPairs {
               .mapToObj(i -> CandidatePair.CODEC.toRow(pair(i, provenance)))
               .iterator();
         };
-    return spark
-        .range(from, to, 1, 2 * spark.sparkContext().defaultParallelism())
-        .map((org.apache.spark.api.java.function.MapFunction<Long, Long>) i -> i, Encoders.LONG())
-        .mapPartitions(make, Encoders.row(CandidatePair.CODEC.schema()));
+    return of.mapPartitions(make, Encoders.row(CandidatePair.CODEC.schema()));
   }
 
   private static LongStream stream(Iterator<Long> numbers) {

@@ -57,6 +57,8 @@ final class Sessions implements AutoCloseable {
     if (!Versions.of("spark").startsWith("3.")) {
       conf.setIfMissing("spark.sql.execution.topKSortFallbackThreshold", "100000");
     }
+    // Tables of texts take half the space of Spark's own choice, and are read in less time.
+    conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
     // A table's times mean the same on every machine.
     conf.setIfMissing("spark.sql.session.timeZone", "UTC");
     if (!conf.contains("spark.master") || conf.get("spark.master").startsWith("local")) {

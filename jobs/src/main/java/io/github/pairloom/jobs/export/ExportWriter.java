@@ -85,7 +85,7 @@ final class ExportWriter implements AutoCloseable {
           .option("maxRecordsPerFile", 0)
           .parquet(output.toString());
       for (FileStatus file : fileSystem.listStatus(output)) {
-        // part-00000-<random>.snappy.parquet: the number is that of the partition
+        // part-00000-<random>.zstd.parquet: the number is that of the partition
         String[] parts = file.getPath().getName().split("-", 3);
         if (parts[0].equals("part")) {
           String name = fileName(PARQUET, split.name(), Integer.parseInt(parts[1]), "parquet");
