@@ -671,6 +671,7 @@ final class DedupBenchmark implements Benchmark {
             .master(master)
             .config("spark.sql.codegen.cache.maxEntries", "5000")
             .config("spark.sql.parquet.compression.codec", "zstd")
+            .config("spark.databricks.delta.properties.defaults.checkpointInterval", "100")
             .config("spark.sql.inMemoryColumnarStorage.compressed", "false");
     Map.of(
             "spark.executor.extraClassPath", System.getProperty("java.class.path"),

@@ -165,7 +165,11 @@ final class PlantedPairs {
    */
   static Dataset<Row> rowsOfDay(SparkSession spark, long count, int day) {
     FilterFunction<Long> ofDay =
-        i -> day == (i / GROUP % GROUP == SPREAD ? i % GROUP : i * DAYS / count);
+        i -> {
+          long group = i / GROUP;
+          // Turned from group to group, so that copies come on every day.
+          return day == (group % GROUP == SPREAD ? (i + group / GROUP) % DAYS : i * DAYS / count);
+        };
     Dataset<Long> numbers = numbers(spark, 0, count);
     // In files of equal size, as executors write them.
     return rows(numbers.filter(ofDay).repartition(numbers.rdd().getNumPartitions()), true);

@@ -24,8 +24,6 @@ import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.storage.StorageLevel;
 import org.apache.spark.util.LongAccumulator;
-import org.apache.spark.util.sketch.BloomFilter;
-import org.apache.spark.util.sketch.IncompatibleMergeException;
 import scala.Tuple2;
 
 /**
@@ -66,15 +64,6 @@ final class TextDuplicates {
 
   /** Records that are as large as a set of n-grams: one of 250 words. */
   private static final int SET_RECORDS = 64;
-
-  /** Share of wrong hits of the filters, which cost a little and change nothing. */
-  private static final double FILTER_ERROR = 0.001;
-
-  /**
-   * Bits of a filter at most, 32 MiB: each task makes one, and a driver merges the last dozens. For
-   * more than 19 million keys there are more wrong hits.
-   */
-  private static final long FILTER_BITS = 1L << 28;
 
   private final JavaSparkContext spark;
   private final TextDedup settings;
@@ -122,12 +111,12 @@ final class TextDuplicates {
                 .mapPartitions(TextDuplicates::distinctPairs));
     JavaRDD<byte[]> equal = pairs.filter(b -> b._1() < 0).map(Tuple2::_2);
     JavaRDD<Tuple2<Integer, byte[]>> candidates = pairs.filter(b -> b._1() >= 0);
-    Broadcast<BloomFilter> wanted = spark.broadcast(members(candidates));
+    Broadcast<KeyFilter> wanted = spark.broadcast(members(candidates));
     TextDedup how = settings;
     // In the query, so that the texts of the others are no strings to Java.
     Column inPair =
         udf(
-                (UDF1<String, Boolean>) id -> wanted.value().mightContainLong(RowId.high(id)),
+                (UDF1<String, Boolean>) id -> wanted.value().mayContain(RowId.high(id)),
                 DataTypes.BooleanType)
             .apply(col("pair_id"));
     JavaRDD<Tuple2<Integer, byte[]>> sets =
@@ -350,14 +339,14 @@ final class TextDuplicates {
   }
 
   /** Returns a filter of the rows that are in a pair. */
-  private static BloomFilter members(JavaRDD<Tuple2<Integer, byte[]>> candidates) {
+  private static KeyFilter members(JavaRDD<Tuple2<Integer, byte[]>> candidates) {
     long halves = candidates.map(b -> (long) b._2().length / Long.BYTES).fold(0L, Long::sum);
     return filter(candidates.flatMap(b -> Arrays.stream(Blocks.longs(b._2())).iterator()), halves);
   }
 
   /** Returns whether a row with column {@code signature} shares content or a bucket with these. */
   private Column sharing(JavaRDD<Row> fresh, long freshRows, int bands) {
-    Broadcast<BloomFilter> keys =
+    Broadcast<KeyFilter> keys =
         spark.broadcast(
             filter(
                 fresh.flatMap(row -> keys(Blocks.longs(row.getAs(1))).iterator()),
@@ -368,10 +357,10 @@ final class TextDuplicates {
         .apply(col("signature"));
   }
 
-  private static boolean shares(long[] signature, BloomFilter keys) {
-    boolean shared = keys.mightContainLong(signature[TextSigner.CONTENT]);
+  private static boolean shares(long[] signature, KeyFilter keys) {
+    boolean shared = keys.mayContain(signature[TextSigner.CONTENT]);
     for (int i = TextSigner.BANDS; i < signature.length && !shared; i++) {
-      shared = keys.mightContainLong(signature[i]);
+      shared = keys.mayContain(signature[i]);
     }
     return shared;
   }
@@ -382,26 +371,14 @@ final class TextDuplicates {
         Arrays.stream(signature, TextSigner.BANDS, signature.length));
   }
 
-  private static BloomFilter filter(JavaRDD<Long> keys, long expected) {
-    long size = Math.max(1, expected);
-    double ln2 = Math.log(2);
-    // As Bloom's formula has it.
-    long bits =
-        Math.min(FILTER_BITS, (long) Math.ceil(-size * Math.log(FILTER_ERROR) / (ln2 * ln2)));
+  private static KeyFilter filter(JavaRDD<Long> keys, long expected) {
     return keys.mapPartitions(
             part -> {
-              BloomFilter filter = BloomFilter.create(size, bits);
-              part.forEachRemaining(filter::putLong);
+              KeyFilter filter = KeyFilter.of(expected);
+              part.forEachRemaining(filter::add);
               return List.of(filter).iterator();
             })
-        .treeReduce(
-            (a, b) -> {
-              try {
-                return a.mergeInPlace(b);
-              } catch (IncompatibleMergeException e) {
-                throw new IllegalStateException("The filters were made alike", e);
-              }
-            });
+        .treeReduce(KeyFilter::merge);
   }
 
   /** Sends the n-grams of the rows that are in a pair to where they are met. */
