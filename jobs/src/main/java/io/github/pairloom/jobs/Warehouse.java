@@ -95,7 +95,10 @@ public final class Warehouse {
     return root + "/" + table.tableName();
   }
 
-  /** Returns the rows of {@code table}; the table is created if it is not there. */
+  /**
+   * Returns the rows of {@code table} as they are now, whatever is committed later; the table is
+   * created if it is not there.
+   */
   public Dataset<Row> read(Table table) {
     long version = version(table);
     return version < 0
@@ -151,7 +154,9 @@ public final class Warehouse {
       return spark.read().format("delta").option("versionAsOf", version).load(path(table));
     }
     // Delta runs a job for every query to list the files that it has to read, which takes longer
-    // than most queries of a step: they are listed once for all queries of a version.
+    // than most queries of a step: they are listed once for all queries of a version. None is
+    // passed
+    // over by its statistics then, which tell nothing of hashes, as most keys are.
     Files listed =
         files.compute(
             table,

@@ -39,7 +39,7 @@ public final class DedupStep implements Step {
 
   @Override
   public StepResult run(StepContext context) {
-    // The first commit makes the table.
+    // The first commit makes the table. Later ones may have left no row: nothing is to label then.
     if (context.warehouse().version(Table.PAIRS) <= 0) {
       throw new JobException(
           "Cannot find duplicates: table pairs in "

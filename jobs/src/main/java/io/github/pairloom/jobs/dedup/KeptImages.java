@@ -1,5 +1,6 @@
 package io.github.pairloom.jobs.dedup;
 
+import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 
@@ -26,8 +27,13 @@ public record KeptImages(Optional<Dataset<Row>> copies) {
         duplicates
             .where(col("kind").equalTo(ImageLabels.KIND).and(col("duplicate_of").isNotNull()))
             .select(col("id").as("image_copy"), col("duplicate_of").as(COLUMN));
-    // A join with none would move all rows.
-    return new KeptImages(copies.isEmpty() ? Optional.empty() : Optional.of(copies));
+    // A join with none would move all rows, and so would one with a few where Spark takes them for
+    // as many as all that the table labels.
+    long count = copies.count();
+    return new KeptImages(
+        count == 0
+            ? Optional.empty()
+            : Optional.of(count <= PairDedup.BROADCAST ? broadcast(copies) : copies));
   }
 
   /**

@@ -11,10 +11,13 @@ import java.io.Serializable;
 final class KeyFilter implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** Words at most, 32 MiB: each task makes a filter, and a driver merges the last dozens. */
+  /**
+   * Words at most, 32 MiB: each task makes a filter, and a driver merges the last dozens. For more
+   * than 17 million keys there are more wrong hits.
+   */
   private static final int MOST_WORDS = 1 << 22;
 
-  /** Keys of a word, at most twice as many as if the number of words were no power of two. */
+  /** Keys of a word at most; half as many at least, as the number of words is a power of two. */
   private static final int WORD_KEYS = 4;
 
   private static final int BITS_OF_KEY = 5;
@@ -26,7 +29,10 @@ final class KeyFilter implements Serializable {
     this.words = words;
   }
 
-  /** Returns an empty filter for so many keys: of others, it holds one in some hundreds. */
+  /**
+   * Returns an empty filter for so many keys. Of others, one in some hundreds to two thousand is
+   * taken for one of them, which costs its caller a little and changes nothing.
+   */
   static KeyFilter of(long keys) {
     long words = Math.max(2, Math.min(MOST_WORDS, keys / WORD_KEYS));
     return new KeyFilter(new long[(int) Long.highestOneBit(2 * words - 1)]);

@@ -77,7 +77,7 @@ final class PairDedup {
           DedupStep.CONTRADICTION);
 
   /** Ids that every executor may hold. */
-  private static final long BROADCAST = 1 << 20;
+  static final long BROADCAST = 1 << 20;
 
   private final StepContext context;
   private final Warehouse warehouse;
@@ -349,11 +349,13 @@ final class PairDedup {
   private Optional<Dataset<Row>> unsigned(
       Dataset<Row> usable, Row signed, Dataset<Row> current, Dataset<Row> restated, long version) {
     if (signed.getLong(1) == 0) {
-      // All that was usable at that version is signed: where rows were but added since, no old one
-      // is asked for.
+      // All that was usable at that version is signed: where rows were but added since, no old
+      // one's
+      // id is asked for.
       Optional<Dataset<Row>> added =
           warehouse.added(Table.PAIRS, signed.getLong(2), version).map(PairDedup::usable);
-      if (added.isPresent()) {
+      // Not so if single signatures were taken away, or pairs were put back as they were before.
+      if (added.isPresent() && usable.count() == signed.getLong(0) + added.get().count()) {
         // Of a few files one task may read all.
         return added.get().inputFiles().length < parallelism() ? added.map(this::spread) : added;
       }

@@ -312,7 +312,6 @@ public final class IngestStep implements Step {
    * samples the one in the warehouse stays, else the first by file, row and turn.
    */
   private static Dataset<Row> judge(Dataset<Row> outcomes, Warehouse warehouse) {
-    // Of this version: a cache of what reads the table's latest is dropped as samples are written.
     Dataset<Row> existing =
         warehouse
             .latest(Table.SAMPLES)

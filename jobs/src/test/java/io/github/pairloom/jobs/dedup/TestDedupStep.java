@@ -459,9 +459,23 @@ class TestDedupStep {
     assertEquals(before, labels());
     assertEquals(2, warehouse.read(Table.SIGNATURES).count());
 
+    Pairs.add(warehouse, pair("c", "A boat.", "s", 3));
+    assertEquals(1, dedup(settings(1)).read());
+    // Of an earlier run than the last one.
+    spark.sql(
+        "DELETE FROM delta.`"
+            + warehouse.path(Table.SIGNATURES)
+            + "` WHERE pair_id = '"
+            + Pairs.id("a")
+            + "'");
+    before = labels();
+    assertEquals(1, dedup(settings(1)).read());
+    assertEquals(before, labels());
+    assertEquals(3, warehouse.read(Table.SIGNATURES).count());
+
     FileUtils.deleteDirectory(new File(warehouse.path(Table.DUPLICATES)));
     warehouse = new Warehouse(spark, warehouse.root());
-    assertEquals(2, dedup(settings(1)).read());
+    assertEquals(3, dedup(settings(1)).read());
     assertEquals(before, labels());
 
     // With another text under an id that is signed.
