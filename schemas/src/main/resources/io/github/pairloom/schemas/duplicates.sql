@@ -10,7 +10,7 @@ PARTITIONED BY (kind)
 COMMENT 'Labels of the dedup step as of its last run; nothing is deleted'
 TBLPROPERTIES (
   'delta.constraints.kind_is_known' = 'kind IN ("image", "pair")',
--- Tables pairs and images hold their ids to a pattern: here it would take as long as all else of a write.
+-- Tables pairs and images hold their ids to a pattern; here all would be held to it again in every run.
   'delta.constraints.ids_are_sha256' = 'length(id) = 64 AND length(cluster_id) = 64 AND (duplicate_of IS NULL OR length(duplicate_of) = 64)',
   'delta.constraints.is_no_duplicate_of_itself' = 'duplicate_of IS NULL OR duplicate_of <> id',
   'delta.constraints.similarity_is_a_share' = 'similarity >= 0 AND similarity <= 1'

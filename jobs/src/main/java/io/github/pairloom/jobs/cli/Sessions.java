@@ -82,8 +82,8 @@ final class Sessions implements AutoCloseable {
     settings.put("spark.sql.adaptive.enabled", "false");
     // Delta's own is 50 tasks for every look at a table's log.
     settings.put("spark.databricks.delta.snapshotPartitions", "2");
-    // On a local disk a checkpoint of a table's log takes longer than a commit, and as long to read
-    // as the hundred commits in whose place it stands; Delta's own is one for every tenth.
+    // Delta makes a checkpoint of the log at every tenth commit, for which small batches wait; a
+    // hundred commits are soon read from a local disk.
     settings.put("spark.databricks.delta.properties.defaults.checkpointInterval", "100");
     // No table is managed by Spark and none is known to a metastore.
     settings.put("spark.sql.catalogImplementation", "in-memory");

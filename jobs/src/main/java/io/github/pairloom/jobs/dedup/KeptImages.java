@@ -14,6 +14,9 @@ import org.apache.spark.sql.Row;
  * @param copies columns {@code image_copy} and {@value #COLUMN}; nothing if there are no copies
  */
 public record KeptImages(Optional<Dataset<Row>> copies) {
+  /** Copies that every executor may hold: some 30 MB. */
+  private static final long BROADCAST = 1 << 17;
+
   /** Column with the image that is kept of a row's image and its copies. */
   public static final String COLUMN = "kept_image";
 
@@ -33,7 +36,7 @@ public record KeptImages(Optional<Dataset<Row>> copies) {
     return new KeptImages(
         count == 0
             ? Optional.empty()
-            : Optional.of(count <= PairDedup.BROADCAST ? broadcast(copies) : copies));
+            : Optional.of(count <= BROADCAST ? broadcast(copies) : copies));
   }
 
   /**

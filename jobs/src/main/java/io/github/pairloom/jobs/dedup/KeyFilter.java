@@ -5,8 +5,8 @@ import java.io.Serializable;
 /**
  * Tells of nearly all keys that are not in a set that they are not: a Bloom filter whose bits for a
  * key are in one word (Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters",
- * WEA 2007), so that a look at it is one at memory. Spark's takes six times as long, and dedup asks
- * it for each band of each row that it knows.
+ * WEA 2007). A look at it is one at memory, where Spark's takes several and a division for each:
+ * dedup asks it for each band of each row that it knows.
  */
 final class KeyFilter implements Serializable {
   private static final long serialVersionUID = 1L;

@@ -77,7 +77,7 @@ final class PairDedup {
           DedupStep.CONTRADICTION);
 
   /** Ids that every executor may hold. */
-  static final long BROADCAST = 1 << 20;
+  private static final long BROADCAST = 1 << 20;
 
   private final StepContext context;
   private final Warehouse warehouse;
@@ -348,14 +348,14 @@ final class PairDedup {
    */
   private Optional<Dataset<Row>> unsigned(
       Dataset<Row> usable, Row signed, Dataset<Row> current, Dataset<Row> restated, long version) {
+    long all = usable.count();
     if (signed.getLong(1) == 0) {
-      // All that was usable at that version is signed: where rows were but added since, no old
-      // one's
-      // id is asked for.
+      // All that was usable at that version is signed: where rows were but added since, no id of an
+      // old one is asked for.
       Optional<Dataset<Row>> added =
           warehouse.added(Table.PAIRS, signed.getLong(2), version).map(PairDedup::usable);
       // Not so if single signatures were taken away, or pairs were put back as they were before.
-      if (added.isPresent() && usable.count() == signed.getLong(0) + added.get().count()) {
+      if (added.isPresent() && all == signed.getLong(0) + added.get().count()) {
         // Of a few files one task may read all.
         return added.get().inputFiles().length < parallelism() ? added.map(this::spread) : added;
       }
@@ -364,7 +364,7 @@ final class PairDedup {
     Dataset<Row> ids = usable.select(col("pair_id").as("id"));
     freshIds = ids.join(current, col("id").equalTo(col("pair_id")), "left_anti").persist();
     boolean incremental =
-        signed.getLong(0) - signed.getLong(1) + freshIds.count() == ids.count()
+        signed.getLong(0) - signed.getLong(1) + freshIds.count() == all
             && (signed.getLong(1) == 0 || (areFresh(restated) && !fallApart(restated)));
     return incremental ? Optional.of(spread(having(usable, freshIds))) : Optional.empty();
   }
